@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Every target sets itself up: $(VENV) is made from requirements.lock when that has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+BIN := $(VENV)/bin
+export BLKMQ_KERNEL_HEADERS ?= $(realpath .headers/source)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help run test lint docs bench headers lock clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table of their speed
+	$(BIN)/python -m blkmq.bench
+
+test: $(VENV)/stamp  ## all tests, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
+	$(BIN)/pytest tests/house $(PYTEST_ARGS)
+
+docs: $(VENV)/stamp  ## the documentation, in build/docs
+	$(BIN)/sphinx-build -W --keep-going docs build/docs
+
+bench: $(VENV)/stamp  ## measure: see `blkmq bench --help`; BENCH_ARGS for its arguments
+	$(BIN)/blkmq bench $(BENCH_ARGS)
+
+headers:  ## the headers of a recent kernel, in .headers: the abi tests compare with them
+	.ci/headers .headers
+
+lock:  ## remake requirements.lock: newest versions, with hashes, for every Python and platform
+	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove all that was made here
+	rm -rf .venv* .headers .*_cache .hypothesis build dist
+	find src tests docs -name __pycache__ -exec rm -rf {} +
+
+$(VENV)/stamp: requirements.lock pyproject.toml
+	.ci/packages $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	touch $@

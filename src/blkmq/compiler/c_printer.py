@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The typed program as C: what a ``.ko`` is built from, and the ``c`` target for tests.
+
+The text uses nothing but ``contract.h`` (``native/c``), which the kernel's glue and the user-space stand-in
+both implement, so that one text serves both.  A value that may change under it is read once into a local;
+what may raise leaves its line in ``call->at`` first and is followed by a look at ``call->error``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blkmq.compiler.c_expression import c_name, snake
+from blkmq.compiler.c_lines import CLine, function_name
+from blkmq.compiler.c_statement import FunctionPrinter
+from blkmq.compiler.program import Entry, Field, Function, Kind, Program, Record
+
+#: How an argument of ``blkmq_entry``, an s64, becomes a value of each kind.
+_FROM_WORD = {
+    Kind.S64: "{}",
+    Kind.BOOL: "{} != 0",
+    Kind.REQUEST: "blkmq_rq_from_word({})",
+    Kind.HW_CTX: "blkmq_hw_ctx_from_word({})",
+    Kind.REQUEST_LIST: "blkmq_request_list_from_word({})",
+    Kind.BATCH: "blkmq_io_completion_batch_from_word({})",
+}
+
+
+def print_c(program: Program, *, lines: bool = True) -> str:
+    """The C text of a driver; with ``lines``, ``#line`` says for each statement where it comes from."""
+    text: list[CLine] = [*_head(program)]
+    for record in program.records:
+        text += [*_record(program, record), CLine("")]
+    for function in program.functions:
+        text += [CLine(f"/* {function.name}, {program.files[function.file]}:{function.line} */")]
+        text += [*_mapped(program, function, lines), CLine("")]
+    if lines:
+        text.append(CLine('#line 1 "entry"'))
+    text += _entry(program)
+    return "".join(f"{line.text}\n" for line in text)
+
+
+def _head(program: Program) -> Iterator[CLine]:
+    yield CLine("// SPDX-License-Identifier: GPL-2.0-only")
+    yield CLine(f"/* Driver {program.name}, printed by blkmq: change the Python, not this.")
+    yield CLine(" *")
+    for number, file in enumerate(program.files):
+        yield CLine(f" * file {number}: {file}")
+    for name, value in program.folded.items():
+        yield CLine(f" * {name} is {value} in this text")
+    yield CLine(" */")
+    yield CLine('#include "contract.h"')
+    yield CLine("")
+
+
+def _record(program: Program, record: Record) -> Iterator[CLine]:
+    yield CLine(f"struct {record.name} {{")
+    for field in record.fields:
+        length = f"[{field.length}]" if field.length else ""
+        comment = ", ".join(filter(None, (field.enum, field.unit))).replace("*/", "* /")
+        yield CLine(
+            f"\t{_field_type(field)} {c_name(field.name)}{length};" + (f" /* {comment} */" if comment else "")
+        )
+    if not record.fields:
+        yield CLine("\ts64 nothing;")
+    yield CLine("};")
+
+
+def _field_type(field: Field) -> str:
+    if field.record:
+        return f"struct {field.record}"
+    if field.noun == "Request":
+        return "struct blkmq_kept_request"
+    if field.noun:
+        return f"struct blkmq_{snake(field.noun)}"
+    assert field.sized is not None
+    return field.sized.name
+
+
+def _mapped(program: Program, function: Function, lines: bool) -> Iterator[CLine]:
+    """A function's lines, with a ``#line`` wherever counting on would be wrong."""
+    file = program.files[function.file].replace("\\", "\\\\").replace('"', '\\"')
+    counted = 0
+    for line in FunctionPrinter(program, function).lines():
+        if lines and line.line and line.line != counted:
+            yield CLine(f'#line {line.line} "{file}"')
+            counted = line.line
+        yield line
+        counted += 1
+
+
+def _entry(program: Program) -> Iterator[CLine]:
+    """User space calls the callbacks through one function, the kernel's glue each by its name."""
+    functions = {function.name: function for function in program.functions}
+    yield CLine("#ifdef BLKMQ_USER_SPACE")
+    yield CLine("s64 blkmq_entry(s64 slot, struct blkmq_call *call, s64 a, s64 b, s64 c)")
+    yield CLine("{")
+    yield CLine(f"\tstruct {program.snake_name} *self = blkmq_driver(call);")
+    yield CLine("")
+    yield CLine("\tswitch (slot) {")
+    for entry in program.entries:
+        yield CLine(f"\tcase {entry.number}:")
+        yield from _callback(program, entry, functions[entry.function])
+    yield CLine("\t}")
+    yield CLine("\treturn 0;")
+    yield CLine("}")
+    yield CLine("#endif")
+
+
+def _callback(program: Program, entry: Entry, function: Function) -> Iterator[CLine]:
+    arguments = ["call", "self"] if function.method else ["call"]
+    for word, parameter in zip("abc", function.parameters, strict=False):
+        arguments.append(_FROM_WORD[parameter.type.kind].format(word))
+    text = f"{function_name(program, entry.function)}({', '.join(arguments)});"
+    if function.returns.kind is Kind.NONE:
+        yield CLine(f"\t\t{text}")
+        yield CLine("\t\treturn 0;")
+    else:
+        yield CLine(f"\t\treturn {text}")

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Fields: ``self.config.size``, ``rq.pdu.status``, ``hctx.data.nr``, ``self.counts[i]``, ``rq.sector``."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass, replace
+from enum import IntEnum, IntFlag
+from types import ModuleType
+from typing import Any
+
+from blkmq.compiler.convert import fitted, number
+from blkmq.compiler.names import is_local, known, local
+from blkmq.compiler.nouns import (
+    BOOL, NONE, S64, SINGLES, VERB_CLASSES, constant, handle_fields, verbs_of,
+)  # fmt: skip
+from blkmq.compiler.intervals import fits
+from blkmq.compiler.program import (
+    Bool, Do, Expr, Fetch, Field, Int, Kind, Local, Place, Root, Store, Type,
+)  # fmt: skip
+from blkmq.compiler.scope import Scope, lowers
+
+
+@dataclass(frozen=True)
+class Known:
+    """A Python object that is known while compiling: a module, a class, a constant."""
+
+    value: Any
+
+
+Thing = Expr | Place | Known
+
+ROOT_RECORDS = {root: cls.__name__ for cls, root in SINGLES.items()}
+
+
+def single(root: Root) -> Place:
+    """The disk's tag set, limits or gendisk."""
+    return Place(root, (), Field(root.value, record=ROOT_RECORDS[root]))
+
+
+def resolve(scope: Scope, node: ast.expr) -> Thing:
+    """What a chain of names, attributes and indexes leads to, without loading it."""
+    if isinstance(node, ast.Name):
+        if node.id == "self" and scope.self_place:
+            return scope.self_place
+        if node.id in scope.singles:
+            return single(scope.singles[node.id])
+        return local(scope, node) if is_local(scope, node.id) else Known(scope.global_value(node))
+    if isinstance(node, ast.Attribute):
+        return _attribute(scope, node, resolve(scope, node.value))
+    if isinstance(node, ast.Subscript):
+        return _element(scope, node, resolve(scope, node.value))
+    return scope.value(node)
+
+
+@lowers(ast.Name, ast.Attribute, ast.Subscript)
+def _load(scope: Scope, node: ast.expr) -> Expr:
+    thing = resolve(scope, node)
+    if isinstance(thing, Place):
+        return fetch(scope, thing, node)
+    return known(scope, thing.value, node) if isinstance(thing, Known) else thing
+
+
+# --- attributes ---------------------------------------------------------------------------------------
+def _attribute(scope: Scope, node: ast.Attribute, base: Thing) -> Thing:
+    if isinstance(base, Known):
+        return _known_attribute(scope, node, base.value)
+    if isinstance(base, Place):
+        return _field(scope, node, base)
+    return _handle_attribute(scope, node, base)
+
+
+def _known_attribute(scope: Scope, node: ast.Attribute, value: Any) -> Known:
+    if isinstance(value, IntEnum | IntFlag) and node.attr == "value":
+        return Known(int(value))
+    if not isinstance(value, ModuleType | type) or node.attr.startswith("__"):
+        scope.refuse("attribute", node)
+    try:
+        return Known(getattr(value, node.attr))
+    except AttributeError:
+        scope.refuse("attribute", node, hint=scope.driver.near(node.attr, dir(value)))
+
+
+def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
+    name = node.attr
+    if not base.field.record:
+        scope.refuse("attribute", node, hint=_verbs_hint(base))
+    record = scope.driver.records[base.field.record]
+    for field in record.fields:
+        if field.name == name:
+            return Place(base.root, (*base.path, name), field, base.handle)
+    if base.root is Root.SELF and not base.path:
+        if name in ("disk", "tag_set"):
+            return single(Root.DISK if name == "disk" else Root.TAG_SET)
+        if name == "shared":
+            return Place(Root.SHARED, (), Field("shared", record=scope.driver.record_name("shared")))
+        value = inspect.getattr_static(scope.driver.cls, name, None)
+        if isinstance(value, int) and constant(value) is not None:
+            return Known(value)
+        if callable(value):
+            scope.refuse("method-value", node)
+    names = [field.name for field in record.fields]
+    scope.refuse("field", node, f"{record.name} has none of that name", hint=scope.driver.near(name, names))
+
+
+def _verbs_hint(base: Place) -> str:
+    verbs = verbs_of(base.field.noun) if base.field.noun in VERB_CLASSES else []
+    return "its verbs: " + ", ".join(verbs) if verbs else ""
+
+
+def _handle_attribute(scope: Scope, node: ast.Attribute, base: Expr) -> Thing:
+    kind = base.type.kind
+    if kind is Kind.S64 and node.attr == "value" and base.type.enum:
+        return replace(base, type=S64)
+    if kind is Kind.REQUEST and node.attr == "pdu":
+        return _through(scope, Root.PDU, "pdu", base)
+    if kind is Kind.HW_CTX and node.attr == "data":
+        return _through(scope, Root.HW, "hw", base)
+    fields = handle_fields(kind) if kind in (Kind.REQUEST, Kind.HW_CTX) else {}
+    if node.attr not in fields:
+        scope.refuse("attribute", node, hint=scope.driver.near(node.attr, [*fields, "pdu", "data"]) if fields else "")
+    field_type, rest = fields[node.attr]
+    subject = scope.held(base, "rq")
+    prefix = subject.name if isinstance(subject, Local) else kind.value.lower()
+    result = scope.temp(f"{prefix}_{node.attr}", field_type)
+    if rest:
+        scope.ranges[result.name] = (rest.sized.minimum, rest.sized.maximum)
+    scope.emit(
+        Do(scope.line, result.name, kind.value, node.attr, subject, None, "", (), field_type,
+           fallible=kind is Kind.REQUEST)
+    )  # fmt: skip
+    return result
+
+
+def _through(scope: Scope, root: Root, role: str, handle: Expr) -> Place:
+    held = scope.held(handle, "rq" if root is Root.PDU else "hctx")
+    return Place(root, (), Field(role, record=scope.driver.record_name(role)), held)
+
+
+# --- elements -------------------------------------------------------------------------------------------
+def _element(scope: Scope, node: ast.Subscript, base: Thing) -> Thing:
+    if isinstance(node.slice, ast.Slice):
+        scope.refuse("slice", node)
+    if isinstance(base, Place) and base.field.length and base.index is None:
+        index = scope.held(number(scope, node.slice), "index")
+        low, high = scope.interval(index)
+        if isinstance(index, Int) and not 0 <= index.value < base.field.length or high < 0 or low >= base.field.length:
+            scope.refuse("index", node, f"{base.field.name} has 0..{base.field.length - 1}")
+        return replace(base, index=index)
+    if isinstance(base, Expr) and base.type.kind in (Kind.PAGE, Kind.SEGMENT):
+        index = scope.held(number(scope, node.slice), "index")
+        result = scope.temp("byte", S64)
+        scope.ranges[result.name] = (0, 255)
+        scope.emit(byte_access(scope, base, "getitem", (index,), result.name))
+        return result
+    scope.refuse("subscript", node)
+
+
+def byte_access(scope: Scope, base: Expr, verb: str, args: tuple[Expr, ...], target: str = "") -> Do:
+    """``page[i]``, ``segment[i] = byte``."""
+    segment = base.name if base.type.kind is Kind.SEGMENT and isinstance(base, Local) else ""
+    subject = None if segment else scope.held(base, "page")
+    result = S64 if target else NONE
+    return Do(scope.line, target, base.type.kind.value, verb, subject, None, segment, args, result, fallible=True)
+
+
+def reaching_raises(scope: Scope, place: Place) -> bool:
+    """Whether getting to a place may raise: through a request, or by an index that is not proven."""
+    if place.root is Root.PDU:
+        return True
+    if place.index is None:
+        return False
+    low, high = scope.interval(place.index)
+    return not (low >= 0 and high < place.field.length)
+
+
+# --- loading and storing ----------------------------------------------------------------------------------
+def type_at(field: Field) -> Type:
+    """The type that a field's value has in flight."""
+    if field.noun == "Request":
+        return Type(Kind.REQUEST, optional=True)
+    return BOOL if field.enum == "bool" else Type(Kind.S64, enum=field.enum)
+
+
+def fetch(scope: Scope, place: Place, node: ast.AST) -> Expr:
+    """Loads what rests at a place."""
+    check_value_place(scope, place, node)
+    field = place.field
+    if place.path == ("config", field.name) and field.name in scope.driver.folded:
+        value = scope.driver.folded[field.name]
+        return Bool(BOOL, bool(value)) if field.enum == "bool" else Int(type_at(field), value, f"config.{field.name}")
+    prefix = "" if place.path[0] == "config" else f"{place.root.value}_"
+    result = scope.temp(prefix + "_".join(place.path), type_at(field))
+    if field.sized:
+        scope.ranges[result.name] = (0, 1) if field.enum == "bool" else (field.sized.minimum, field.sized.maximum)
+    scope.emit(Fetch(scope.line, result.name, place, reaching_raises(scope, place)))
+    return result
+
+
+def store(scope: Scope, place: Place, expr: Expr, node: ast.AST) -> None:
+    """Stores a value at a place, range-checked where it might not fit."""
+    if place.path[:1] == ("config",):
+        scope.refuse("read-only", node)
+    check_value_place(scope, place, node)
+    wanted = type_at(place.field)
+    value = fitted(scope, expr, wanted, node, rule="field-type", where=place.field.name)
+    checked = place.field.sized is None or bool(place.field.enum) or fits(value, place.field.sized, scope.ranges)
+    if not checked:
+        value = scope.held(value, f"new_{place.field.name}")
+    raises = not checked or reaching_raises(scope, place)
+    scope.emit(Store(scope.line, place, value, checked, raises))
+
+
+def check_value_place(scope: Scope, place: Place, node: ast.AST) -> None:
+    """Refuses places that hold no value but a noun, a record or a whole array."""
+    field = place.field
+    if field.record or (field.noun and field.noun != "Request") or (field.length and place.index is None):
+        what = field.noun or ("an array" if field.length else field.record)
+        scope.refuse("alias", node, f"this is {what}", hint=_verbs_hint(place))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""What a printed Numba module stands on: its records, functions and entry point."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from numba import cfunc, int64, njit
+
+from blkmq.native.hot import JIT_OPTIONS, enable
+from blkmq.native.integer import add, mul, shl, sub
+from blkmq.native.record import CTYPE_OF_SIZED, accessor
+
+u8, u16, u32, u64 = (CTYPE_OF_SIZED[name] for name in ("u8", "u16", "u32", "u64"))
+s8, s16, s32, s64 = (CTYPE_OF_SIZED[name] for name in ("s8", "s16", "s32", "s64"))
+
+i64 = int64
+
+ENTRY_SIGNATURE = int64(int64, int64, int64, int64, int64)
+
+
+def record(name: str, fields: list[tuple[str, Any]]) -> type[ctypes.Structure]:
+    """A record of the driver's; an empty one still has a size, so that arrays of it have addresses."""
+    return type(name, (ctypes.Structure,), {"_fields_": fields or [("nothing", ctypes.c_int64)]})
+
+
+def times(element: Any, count: int) -> Any:
+    """An array field."""
+    return element * count
+
+
+def function(text: Callable[..., Any]) -> Any:
+    """A method of the driver, compiled into the entry point."""
+    return njit(**JIT_OPTIONS)(text)
+
+
+def entry_point(text: Callable[..., Any]) -> Any:
+    """The one function that is called from outside; compiled here, or taken from the disk cache."""
+    enable()
+    return cfunc(ENTRY_SIGNATURE, cache=True, **JIT_OPTIONS)(text)
+
+
+__all__ = [
+    "accessor", "add", "entry_point", "function", "i64", "mul", "record", "s8", "s16", "s32", "s64", "shl", "sub",
+    "times", "u8", "u16", "u32", "u64",
+]  # fmt: skip

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Annotations of the driver, its config, Pdu, Hw and Shared, as the program's records."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Collection
+from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
+
+from blkmq.compiler.nouns import CALLERS, FIELD_NOUNS, integer_field
+from blkmq.compiler.program import Field, Record
+from blkmq.compiler.refused import Refusal
+from blkmq.compiler.rules import RULES
+from blkmq.compiler.source import class_node, field_lines
+from blkmq.mq.array import array_of
+from blkmq.mq.at_rest import at_rest
+from blkmq.mq.configuration import config_class_of, doc_comments
+from blkmq.mq.errors import ConfigError
+from blkmq.mq.operations import Operations
+
+#: Which nouns may lie where; integers, bools, enums and arrays may lie in all but config, which has no arrays.
+NOUNS_IN: dict[str, frozenset[str]] = {
+    "config": frozenset(),
+    "pdu": frozenset({"HrTimer", "Work", "Atomic", "Request"}),
+    "hw": frozenset({"Atomic", "Request", "SpinLock", "Mutex", "RequestList", "XArray"}),
+    "shared": frozenset(FIELD_NOUNS) - frozenset(CALLERS),
+    "": frozenset(FIELD_NOUNS),
+}
+#: Annotations of Operations itself, which are no fields of the record.
+INHERITED = frozenset(get_type_hints(Operations))
+
+
+def snake_case(name: str) -> str:
+    """``NullBlk`` as ``null_blk``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def record_name(driver: type, role: str) -> str:
+    """The name of the driver's record of this role; "" is the driver itself."""
+    base = snake_case(driver.__name__)
+    return f"{base}_{role}" if role else base
+
+
+def records_of(driver: type, refusals: list[Refusal] | None) -> tuple[Record, ...]:
+    """Config, driver, Pdu, Hw and Shared of a driver class, in this order.
+
+    What no compiled driver can have as a field goes to ``refusals``; with None, it is left out.
+    """
+    try:
+        config = config_class_of(driver)
+    except ConfigError as error:
+        config = None
+        if refusals is not None:
+            node = class_node(driver)
+            file, line = (node[1], node[0].lineno) if node else ("?", 0)
+            refusals.append(Refusal(file, line, "annotation", error.text, hint=error.hint))
+    own = _record(driver, record_name(driver, ""), "", refusals)
+    nested = Field("config", record=record_name(driver, "config"))
+    return (
+        _record(config, record_name(driver, "config"), "config", refusals),
+        Record(own.name, (nested, *own.fields), own.file, own.line),
+        *(
+            _record(getattr(driver, title), record_name(driver, title.lower()), title.lower(), refusals)
+            for title in ("Pdu", "Hw", "Shared")
+        ),
+    )
+
+
+def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | None) -> Record:
+    if cls is None:
+        return Record(name, ())
+    found = class_node(cls)
+    file, line = (found[1], found[0].lineno) if found else ("", 0)
+    lines, docs = field_lines(cls), doc_comments(cls)
+    fields = []
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        if refusals is not None:
+            rule = RULES["annotation-name"]
+            refusals.append(
+                Refusal(file, line, rule.name, f"{rule.text} (no {error.name} there)", f"class {cls.__name__}", rule.hint)
+            )
+        return Record(name, (), file, line)
+    for field_name, annotation in hints.items():
+        constant = annotation in (ClassVar, Final) or get_origin(annotation) in (ClassVar, Final)
+        if constant or (not role and field_name in INHERITED):
+            continue
+        field = _field(cls, field_name, annotation, NOUNS_IN[role], docs.get(field_name, ""), arrays=role != "config")
+        if isinstance(field, Field):
+            fields.append(field)
+        elif refusals is not None:
+            rule = RULES[field]
+            at_file, at_line = lines.get(field_name, (file, line))
+            text = f"{field_name}: {spelled(annotation)}"
+            refusals.append(Refusal(at_file, at_line, rule.name, rule.text, text, rule.hint))
+    return Record(name, tuple(fields), file, line)
+
+
+def _field(cls: type, name: str, annotation: Any, nouns: Collection[str], doc: str, *, arrays: bool) -> Field | str:
+    """The field, or the name of the rule that it breaks."""
+    default = _default(cls, name)
+    rest = at_rest(annotation)
+    if rest is not None:
+        if not rest.sized.holds(default):
+            return "field-default"
+        return integer_field(name, rest, default=default, unit=doc)
+    array = array_of(annotation)
+    if array is not None and arrays:
+        return integer_field(name, array[0], length=array[1], unit=doc)
+    noun = _noun(annotation)
+    if noun in FIELD_NOUNS:
+        return Field(name, noun=noun, unit=doc) if noun in nouns else "noun-place"
+    return "plain-int" if annotation is int else "annotation"
+
+
+def _default(cls: type, name: str) -> int:
+    if dataclasses.is_dataclass(cls):
+        value: object = next(field.default for field in dataclasses.fields(cls) if field.name == name)
+    else:
+        value = inspect.getattr_static(cls, name, 0)
+    return int(value) if isinstance(value, int) else 0
+
+
+def _noun(annotation: Any) -> str:
+    arms = [arm for arm in get_args(annotation) if arm is not type(None)]
+    if len(arms) == 1 and get_origin(annotation) is not None:
+        annotation = arms[0] if FIELD_NOUNS["Request"] is arms[0] else annotation
+    return annotation.__name__ if isinstance(annotation, type) else ""
+
+
+def spelled(annotation: Any) -> str:
+    """An annotation as text, for messages."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The rules of the subset of Python that drivers are written in, as one table.
+
+The documentation and the tests are made from it: every rule has an example that it refuses.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from blkmq.compiler.refused import Refusal, Refused
+from blkmq.compiler.rule_table import TABLE
+
+__all__ = ["RULES", "Refusal", "Refused", "Rule", "example_module"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: what it says, what to do instead, and a driver that breaks it."""
+
+    name: str
+    text: str
+    hint: str
+    part: str  #: what the example is: the "body" of queue_rq, members of the "class", or a "module"
+    example: str
+
+
+RULES: dict[str, Rule] = {row[0]: Rule(*row[:4], textwrap.dedent(row[4]).strip()) for row in TABLE}
+
+_IMPORTS = """\
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated
+
+from blkmq import *
+"""
+_CLASS = "class Driver(Operations):\n"
+_QUEUE_RQ = "def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:\n"
+
+
+def example_module(rule: Rule) -> str:
+    """The whole module that a rule's example stands for; its driver is called Driver."""
+    if rule.part == "module":
+        return f"{_IMPORTS}\n\n{rule.example}\n"
+    members = rule.example
+    if rule.part == "body":
+        members = _QUEUE_RQ + textwrap.indent(f"{rule.example}\nreturn BlkStatus.OK", "    ")
+    elif "queue_rq" not in members:
+        members += "\n\n" + _QUEUE_RQ + "    return BlkStatus.OK"
+    return f"{_IMPORTS}\n\n{_CLASS}{textwrap.indent(members, '    ')}\n"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Driver + target + door = a served device."""

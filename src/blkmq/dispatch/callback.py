@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Calling the driver: fuel before, and afterwards the errors, so that no callback can hang or poison a queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blkmq.dispatch.call import Call, call_at
+from blkmq.dispatch.nouns.lock import release_held
+from blkmq.dispatch.ownership import FROM_FAIL, finish, report
+from blkmq.dispatch.request import INDEX_MASK, request_at
+from blkmq.dispatch.tag_set import disk_at, tag_set_at
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.operations import SLOT_BY_NAME
+from blkmq.native.atomic import atomic_add
+from blkmq.native.hot import hot
+from blkmq.native.invoke import call_entry
+from blkmq.native.memory import address_of
+
+FUEL_CONTROL = 1 << 24  #: of a control callback
+FUEL_DATA = 1 << 20  #: of a data-path callback, beyond its request's own size
+BYTES_PER_FUEL = 64
+IOERR = int(BlkStatus.IOERR)
+
+QUEUE_RQ = SLOT_BY_NAME["queue_rq"].number
+COMMIT_RQS = SLOT_BY_NAME["commit_rqs"].number
+QUEUE_RQS = SLOT_BY_NAME["queue_rqs"].number
+GET_BUDGET = SLOT_BY_NAME["get_budget"].number
+PUT_BUDGET = SLOT_BY_NAME["put_budget"].number
+SET_RQ_BUDGET_TOKEN = SLOT_BY_NAME["set_rq_budget_token"].number
+TIMEOUT = SLOT_BY_NAME["timeout"].number
+POLL = SLOT_BY_NAME["poll"].number
+COMPLETE = SLOT_BY_NAME["complete"].number
+
+
+@hot
+def has_callback(tag_set: Any, slot: int) -> bool:
+    """Whether the driver fills the slot."""
+    return ((tag_set.callbacks >> slot) & 1) == 1
+
+
+@hot
+def enter_disk(call: Any, tag_set: Any, index: int) -> None:
+    """Makes a disk the one that the next callback is for."""
+    disk = disk_at(tag_set.disks, index)
+    call.disk_address = address_of(disk, "capacity_sectors")
+    call.driver = disk.driver
+
+
+@hot
+def call_back(call: Any, slot: int, a: int, b: int, c: int, rq: int, fuel: int) -> int:
+    """Calls one slot for the request ``rq`` (0: none).  An error that escapes ends that request."""
+    tag_set = tag_set_at(call.set_address, 0)
+    call.error = 0
+    call.fuel = fuel
+    call.slot = slot
+    call.rq = rq
+    result = call_entry(tag_set.entry, slot, address_of(call, "fuel"), a, b, c)
+    if call.nr_held > 0:
+        release_held(call)
+    if call.error != 0:
+        escaped(call, tag_set, rq)
+    return result
+
+
+@hot
+def call_back_with(call: Any, slot: int, request: Any, rq: int) -> int:
+    """Calls a slot that takes just a request, on that request's disk."""
+    tag_set = tag_set_at(call.set_address, 0)
+    enter_disk(call, tag_set, request.disk)
+    return call_back(call, slot, rq, 0, 0, rq, FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL)
+
+
+@hot
+def escaped(call: Any, tag_set: Any, rq: int) -> None:
+    """Counts and reports the error, and ends the request that the callback was for."""
+    atomic_add(tag_set, "nr_errors", 1)
+    report(call, call.error, call.error_at, call.value, rq)
+    if rq != 0:
+        finish(tag_set, request_at(tag_set.requests, rq & INDEX_MASK), rq, FROM_FAIL, IOERR)
+
+
+__all__ = ["Call", "call_at", "call_back", "call_back_with", "enter_disk", "has_callback"]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""The loops of dispatch as callables by address: interpreted, or compiled once and kept in the disk cache."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from blkmq.dispatch.hctx import serve
+from blkmq.dispatch.worker import serve_works
+from blkmq.mq.operations import SLOTS
+
+LOOP_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
+ENTRY_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
+
+LOOPS_TEXT = '''"""The loops of dispatch, compiled."""
+from numba import cfunc, int64
+from blkmq.dispatch.hctx import serve as serve_queue
+from blkmq.dispatch.worker import serve_works as serve_work_list
+from blkmq.native.hot import JIT_OPTIONS, enable
+
+enable()
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def serve(call_address, until_nsec):
+    return serve_queue(call_address, until_nsec)
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def serve_works(call_address, until_nsec):
+    return serve_work_list(call_address, until_nsec)
+'''
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs queues and works: ``serve(call_address, until_nsec)`` and ``serve_works``."""
+
+    serve: Callable[[int, int], int]
+    serve_works: Callable[[int, int], int]
+
+
+INTERPRETED = Engine(serve, serve_works)
+
+
+@cache
+def compiled_engine() -> Engine:
+    """The loops, compiled by Numba; from the disk cache after the first time on a machine."""
+    from blkmq.compiler.numba_build import load_module
+
+    module = load_module("dispatch_loops", LOOPS_TEXT)
+    return Engine(LOOP_TYPE(module.serve.address), LOOP_TYPE(module.serve_works.address))
+
+
+NR_SLOTS = len(SLOTS)

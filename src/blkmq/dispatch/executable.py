@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""A driver in a form that dispatch can call: compiled code by its entry point, or Python."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from blkmq.compiler.program import Field, Program
+from blkmq.dispatch.engine import ENTRY_TYPE, Engine, compiled_engine
+from blkmq.dispatch.nouns.bad_blocks import bad_blocks_destroy
+from blkmq.dispatch.nouns.page_store import page_store_destroy
+from blkmq.dispatch.nouns.records import NOUN_RECORDS
+from blkmq.dispatch.nouns.request_list import request_list_at, request_list_destroy
+from blkmq.dispatch.nouns.xarray import xarray_destroy
+from blkmq.mq.operations import SLOT_BY_NAME, SLOTS, Operations
+from blkmq.native.record import CTYPE_OF_SIZED
+
+if TYPE_CHECKING:
+    from blkmq.dispatch.running_set import RunningSet
+
+ROLES = ("config", "", "pdu", "hw", "shared")
+DESTROY = {
+    "PageStore": page_store_destroy,
+    "XArray": xarray_destroy,
+    "BadBlocks": bad_blocks_destroy,
+    "RequestList": request_list_destroy,
+}
+
+
+class Executable(Protocol):
+    """What dispatch needs of a driver."""
+
+    name: str  #: disks are named after it
+    files: tuple[str, ...]
+    entry: int
+    callbacks: int  #: bit per slot
+    nr_timers: tuple[int, int]  #: HrTimers in a Pdu, and in the driver's own record
+    engine: Engine
+
+    def has(self, name: str) -> bool: ...
+    def slot_name(self, slot: int) -> str: ...
+    def size(self, role: str) -> int: ...
+    def call(self, slot: int, call_address: int, a: int, b: int, c: int) -> int: ...
+    def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None: ...
+    def make_queues_and_requests(self, running: RunningSet) -> None: ...
+    def release(self, running: RunningSet) -> None: ...
+
+
+def field_type(field: Field, records: dict[str, type[ctypes.Structure]]) -> type:
+    """The ctypes type of a program's field."""
+    kind: type
+    if field.record:
+        kind = records[field.record]
+    elif field.noun:
+        kind = NOUN_RECORDS[field.noun]
+    else:
+        assert field.sized is not None
+        kind = CTYPE_OF_SIZED[field.sized.name]
+    return kind * field.length if field.length else kind
+
+
+def layout(program: Program) -> dict[str, type[ctypes.Structure]]:
+    """The driver's records by name, as both printers lay them out."""
+    records: dict[str, type[ctypes.Structure]] = {}
+    for record in program.records:
+        fields = [(field.name, field_type(field, records)) for field in record.fields]
+        kind = type(record.name, (ctypes.Structure,), {"_fields_": fields or [("nothing", ctypes.c_int64)]})
+        records[record.name] = kind
+    return records
+
+
+class CompiledDriver:
+    """A typed program behind the address of its entry point, made by Numba or by a C compiler."""
+
+    def __init__(self, program: Program, entry: int, keep: object = None) -> None:
+        self.program = program
+        self.entry = entry
+        self.keep = keep  #: what owns the code
+        self.name = program.snake_name
+        self.files = program.files
+        self.engine = compiled_engine()
+        self.callbacks = sum(1 << item.number for item in program.entries)
+        self.call = ENTRY_TYPE(entry)
+        records = layout(program)
+        self.records = {role: records[program.record(role).name] for role in ROLES}
+        self.nr_timers = (self._count("pdu", "HrTimer"), self._count("", "HrTimer"))
+
+    def _count(self, role: str, noun: str) -> int:
+        return sum(max(field.length, 1) for field in self.program.record(role).fields if field.noun == noun)
+
+    def has(self, name: str) -> bool:
+        return bool(self.callbacks >> SLOT_BY_NAME[name].number & 1)
+
+    def slot_name(self, slot: int) -> str:
+        if 0 <= slot < len(SLOTS):
+            return SLOTS[slot].name
+        return next((item.function for item in self.program.entries if item.number == slot), "?")
+
+    def size(self, role: str) -> int:
+        return ctypes.sizeof(self.records[role])
+
+    def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None:
+        """Copies each driver's configuration into its record."""
+        for disk, driver in zip(running.disks, drivers, strict=True):
+            state = self.records[""].from_address(disk.record.driver)
+            for field in self.program.record("config").fields:
+                if hasattr(state, "config"):
+                    setattr(state.config, field.name, int(getattr(driver.config, field.name)))
+
+    def make_queues_and_requests(self, running: RunningSet) -> None:
+        """Zeroed memory is all that compiled drivers need."""
+
+    def release(self, running: RunningSet) -> None:
+        """Frees what the nouns in the driver's records hold."""
+        areas = [("shared", running.record.shared)]
+        for disk in getattr(running, "disks", []):
+            areas.append(("", disk.record.driver))
+            if disk.record.hws:
+                size = self.size("hw")
+                areas += [("hw", disk.record.hws + i * size) for i in range(running.record.nr_hw_queues)]
+        for role, address in areas:
+            for field in self.program.record(role).fields:
+                if address and field.noun in DESTROY:
+                    DESTROY[field.noun](getattr(self.records[role].from_address(address), field.name))
+        for queue in getattr(running, "queues", []):
+            request_list_destroy(request_list_at(queue.poll_list, 0))
+

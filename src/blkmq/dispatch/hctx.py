@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: MIT
+"""Running a hardware queue: issue, complete, time.  One thread runs a queue; it does no I/O of its own.
+
+C twin: ``blk_mq_run_hw_queue`` and ``blk_mq_dispatch_rq_list``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blkmq.dispatch.call import call_at
+from blkmq.dispatch.callback import (
+    BYTES_PER_FUEL,
+    COMMIT_RQS,
+    COMPLETE,
+    FUEL_DATA,
+    GET_BUDGET,
+    POLL,
+    PUT_BUDGET,
+    QUEUE_RQ,
+    QUEUE_RQS,
+    SET_RQ_BUDGET_TOKEN,
+    call_back,
+    call_back_with,
+    enter_disk,
+    has_callback,
+)
+from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.nouns.hr_timer import lock_timers, take_out, timer_at, unlock_timers
+from blkmq.dispatch.nouns.request_list import request_list_add_tail, request_list_at, request_list_pop
+from blkmq.dispatch.ownership import (
+    COMPLETED,
+    DONE,
+    DONE_PINNED,
+    FAULT_STALE,
+    FROM_FAIL,
+    FROM_TAKE_BACK,
+    GONE,
+    IDLE,
+    WAITING,
+    finish,
+    is_live,
+    mark_issued,
+    report,
+    state_of,
+    transition,
+)
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, request_at
+from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
+from blkmq.dispatch.tag_set import disk_at, tag_set_at
+from blkmq.dispatch.timeout import expire_requests
+from blkmq.abi.blk_mq import HCTX_TYPE_POLL
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.integer import S64_MAX
+from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
+from blkmq.native.clock import drain, monotonic_nsec, wait_readable
+from blkmq.native.hot import hot
+from blkmq.native.memory import address_of, word_at
+
+OK, IOERR = int(BlkStatus.OK), int(BlkStatus.IOERR)
+RESOURCE, DEV_RESOURCE = int(BlkStatus.RESOURCE), int(BlkStatus.DEV_RESOURCE)
+RESOURCE_DELAY_NSEC = 3_000_000  #: C: BLK_MQ_RESOURCE_DELAY
+
+
+@hot
+def handle_of(request: Any, index: int) -> int:
+    """The present handle of a tag's request."""
+    return (atomic_load(request, "ownership") >> GENERATION_SHIFT) << GENERATION_SHIFT | index
+
+
+@hot
+def append(tag_set: Any, queue: Any, index: int) -> None:
+    """Puts a request at the end of the dispatch list.  The queue's own thread only."""
+    request_at(tag_set.requests, index).next = 0
+    if queue.dispatch_head == 0:
+        queue.dispatch_head = index + 1
+    else:
+        request_at(tag_set.requests, queue.dispatch_tail - 1).next = index + 1
+    queue.dispatch_tail = index + 1
+
+
+@hot
+def prepend(tag_set: Any, queue: Any, index: int) -> None:
+    """Puts a request at the front of the dispatch list: it was there before, or came back."""
+    request_at(tag_set.requests, index).next = queue.dispatch_head
+    if queue.dispatch_head == 0:
+        queue.dispatch_tail = index + 1
+    queue.dispatch_head = index + 1
+
+
+@hot
+def take_first(tag_set: Any, queue: Any) -> int:
+    """The first request of the dispatch list, taken off it: its index."""
+    index = queue.dispatch_head - 1
+    queue.dispatch_head = request_at(tag_set.requests, index).next + 0
+    return index
+
+
+@hot
+def take_stack(tag_set: Any, stack: int) -> int:
+    """Takes a whole stack; its first is the oldest then: index + 1, 0 for none. C: ``llist_del_all``, reversed."""
+    link = atomic_xchg(word_at(stack, 0), "value", 0)
+    oldest = 0
+    while link != 0:
+        request = request_at(tag_set.requests, link - 1)
+        following = request.next + 0
+        request.next = oldest
+        oldest = link
+        link = following
+    return oldest
+
+
+@hot
+def take_requeued(tag_set: Any, queue: Any) -> None:
+    """What came back goes before what waits, newest last."""
+    atomic_store(queue, "kicked", 0)
+    newest = atomic_xchg(queue, "requeued", 0)
+    while newest != 0:
+        index = newest - 1
+        newest = request_at(tag_set.requests, index).next + 0
+        queue.nr_requeues = queue.nr_requeues + 1
+        prepend(tag_set, queue, index)
+
+
+@hot
+def accept(call: Any, tag_set: Any, request: Any, rq: int, status: int) -> int:
+    """What ``queue_rq``'s answer means: OK, or RESOURCE/DEV_RESOURCE when the request is dispatch's again."""
+    if status == OK:
+        return OK
+    if status == RESOURCE or status == DEV_RESOURCE:
+        outcome = transition(request, rq, FROM_TAKE_BACK, WAITING, 0, 1)
+        if outcome == DONE or outcome == DONE_PINNED:
+            return status
+    elif is_status(status):
+        outcome = finish(tag_set, request, rq, FROM_FAIL, status)
+    else:
+        atomic_add(tag_set, "nr_errors", 1)
+        report(call, FAULT_STATUS, call.at, status, rq)
+        return OK + 0 * finish(tag_set, request, rq, FROM_FAIL, IOERR)
+    if outcome == GONE:  # the driver has ended it before: the answer is a second end
+        atomic_add(tag_set, "nr_stale_ends", 1)
+        report(call, FAULT_STALE, call.at, status, rq)
+    return OK
+
+
+@hot
+def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int:
+    """Gives one request to ``queue_rq``; OK unless dispatch has it back."""
+    request = request_at(tag_set.requests, index)
+    rq = mark_issued(request) | index
+    enter_disk(call, tag_set, request.disk)
+    request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
+    queue.nr_queued = queue.nr_queued + 1
+    fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
+    status = call_back(call, QUEUE_RQ, queue.index, rq, 1 if is_last else 0, rq, fuel)
+    if call.error != 0:
+        return OK
+    status = accept(call, tag_set, request, rq, status)
+    if status != OK:
+        queue.nr_busy = queue.nr_busy + 1
+        queue.rerun_nsec = queue.now_nsec + RESOURCE_DELAY_NSEC
+    return status
+
+
+@hot
+def budget(call: Any, tag_set: Any, queue: Any, index: int) -> bool:
+    """Asks the driver for leave to send a request; False: not now."""
+    request = request_at(tag_set.requests, index)
+    if not has_callback(tag_set, GET_BUDGET):
+        return True
+    enter_disk(call, tag_set, request.disk)
+    token = call_back(call, GET_BUDGET, 0, 0, 0, 0, FUEL_DATA)
+    if call.error != 0 or token < 0:
+        queue.rerun_nsec = queue.now_nsec + RESOURCE_DELAY_NSEC
+        return False
+    request.budget_token = token
+    if has_callback(tag_set, SET_RQ_BUDGET_TOKEN):
+        call_back(call, SET_RQ_BUDGET_TOKEN, handle_of(request, index), token, 0, 0, FUEL_DATA)
+    return True
+
+
+@hot
+def issue_list(call: Any, tag_set: Any, queue: Any) -> None:
+    """Gives the whole dispatch list to ``queue_rqs``; what the driver leaves on it stays on ours."""
+    rqs = request_list_at(queue.poll_list, 0)
+    link = queue.dispatch_head + 0
+    disk = request_at(tag_set.requests, link - 1).disk + 0
+    while link != 0 and request_at(tag_set.requests, link - 1).disk == disk:
+        request = request_at(tag_set.requests, link - 1)
+        request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
+        request_list_add_tail(call, rqs, mark_issued(request) | (link - 1))
+        link = request.next + 0
+    queue.dispatch_head = link
+    before = rqs.tail - rqs.head
+    enter_disk(call, tag_set, disk)
+    call_back(call, QUEUE_RQS, queue.poll_list, 0, 0, 0, FUEL_DATA)
+    left = 0
+    rq = request_list_pop(call, rqs)
+    while rq != 0:
+        request = request_at(tag_set.requests, rq & INDEX_MASK)
+        if transition(request, rq, 1 << IDLE, WAITING, 0, 1) <= DONE_PINNED:
+            append_before(tag_set, queue, rq & INDEX_MASK, link)
+            left += 1
+        rq = request_list_pop(call, rqs)
+    queue.nr_queued = queue.nr_queued + before - left
+
+
+@hot
+def append_before(tag_set: Any, queue: Any, index: int, following: int) -> None:
+    """Puts a request into the dispatch list, right before the one that ``following`` links to."""
+    request = request_at(tag_set.requests, index)
+    request.next = following
+    if queue.dispatch_head == following:
+        queue.dispatch_head = index + 1
+    else:
+        link = queue.dispatch_head + 0
+        while request_at(tag_set.requests, link - 1).next != following:
+            link = request_at(tag_set.requests, link - 1).next + 0
+        request_at(tag_set.requests, link - 1).next = index + 1
+    if following == 0:
+        queue.dispatch_tail = index + 1
+
+
+@hot
+def dispatch(call: Any, tag_set: Any, queue: Any) -> None:
+    """Issues what waits, until the driver is busy. C: ``blk_mq_dispatch_rq_list``."""
+    if has_callback(tag_set, QUEUE_RQS) and queue.dispatch_head != queue.dispatch_tail:
+        issue_list(call, tag_set, queue)
+    uncommitted = False
+    while queue.dispatch_head != 0:
+        index = take_first(tag_set, queue)
+        if not budget(call, tag_set, queue, index):
+            prepend(tag_set, queue, index)
+            break
+        is_last = queue.dispatch_head == 0
+        if issue(call, tag_set, queue, index, is_last) != OK:
+            if has_callback(tag_set, PUT_BUDGET):
+                call_back(call, PUT_BUDGET, request_at(tag_set.requests, index).budget_token, 0, 0, 0, FUEL_DATA)
+            prepend(tag_set, queue, index)
+            break
+        uncommitted = not is_last
+    if uncommitted and has_callback(tag_set, COMMIT_RQS):
+        call_back(call, COMMIT_RQS, queue.index, 0, 0, 0, FUEL_DATA)
+
+
+@hot
+def run_completions(call: Any, tag_set: Any, queue: Any) -> None:
+    """Calls ``complete`` for what ``rq.complete()`` put there. C: the block softirq."""
+    link = take_stack(tag_set, address_of(queue, "completed"))
+    while link != 0:
+        index = link - 1
+        request = request_at(tag_set.requests, index)
+        link = request.next + 0
+        rq = handle_of(request, index)
+        if state_of(atomic_load(request, "ownership")) == COMPLETED:
+            if has_callback(tag_set, COMPLETE):
+                call_back_with(call, COMPLETE, request, rq)
+            else:
+                finish(tag_set, request, rq, FROM_FAIL, OK)
+
+
+@hot
+def run_timers(call: Any, tag_set: Any, queue: Any) -> None:
+    """Calls the methods of the timers that are due."""
+    while queue.nr_timers > 0 and atomic_load(queue, "next_timer_nsec") <= queue.now_nsec:
+        lock_timers(queue)
+        address = 0
+        if queue.nr_timers > 0:
+            address = word_at(queue.timers, 0).value + 0
+        if address == 0 or timer_at(address, 0).expires_nsec > queue.now_nsec:
+            unlock_timers(queue)
+            break
+        timer = timer_at(address, 0)
+        take_out(queue, address)
+        rq = timer.rq + 0
+        slot = timer.slot + 0
+        disk = timer.disk + 0
+        unlock_timers(queue)
+        if rq == 0:
+            call.disk_address = disk
+            call.driver = disk_at(disk, 0).driver
+            call_back(call, slot, 0, 0, 0, 0, FUEL_DATA)
+        elif is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq):
+            call_back_with(call, slot, request_at(tag_set.requests, rq & INDEX_MASK), rq)
+        else:
+            atomic_add(tag_set, "nr_stale_timers", 1)
+
+
+@hot
+def run(call: Any, tag_set: Any, queue: Any) -> None:
+    """Does everything that can be done now, without waiting."""
+    queue.now_nsec = monotonic_nsec()
+    if queue.stopped == 0:
+        if atomic_load(queue, "requeued") != 0 and (queue.kicked != 0 or queue.now_nsec >= queue.rerun_nsec):
+            take_requeued(tag_set, queue)
+        if queue.dispatch_head != 0 and queue.now_nsec >= queue.rerun_nsec:
+            dispatch(call, tag_set, queue)
+    if queue.type == HCTX_TYPE_POLL and queue.nr_in_flight > 0 and has_callback(tag_set, POLL):
+        for i in range(tag_set.nr_disks):
+            enter_disk(call, tag_set, i)
+            call_back(call, POLL, queue.index, queue.poll_list, 0, 0, FUEL_DATA)
+    if queue.nr_timers > 0:
+        run_timers(call, tag_set, queue)
+    if atomic_load(queue, "completed") != 0:
+        run_completions(call, tag_set, queue)
+    if queue.nr_in_flight > 0 and queue.now_nsec >= queue.next_timeout_nsec:
+        expire_requests(call, tag_set, queue)
+
+
+@hot
+def next_event_nsec(tag_set: Any, queue: Any) -> int:
+    """When the queue wants to run again if nobody wakes it; S64_MAX: never."""
+    if queue.nr_in_flight == 0:
+        return atomic_load(queue, "next_timer_nsec")
+    when = min(atomic_load(queue, "next_timer_nsec"), queue.next_timeout_nsec + 0)
+    if queue.type == HCTX_TYPE_POLL and has_callback(tag_set, POLL):
+        return 0
+    if queue.stopped == 0 and (queue.dispatch_head != 0 or atomic_load(queue, "requeued") != 0):
+        when = min(when, queue.rerun_nsec + 0)
+    return when
+
+
+@hot
+def has_news(queue: Any) -> bool:
+    """Whether another thread left something to do."""
+    return (
+        atomic_load(queue, "ended") != 0
+        or atomic_load(queue, "completed") != 0
+        or (atomic_load(queue, "kicked") != 0 and queue.stopped == 0)
+    )
+
+
+@hot
+def wait(tag_set: Any, queue: Any, until_nsec: int) -> None:
+    """Sleeps until the next event, until woken by :func:`kick`, or until ``until_nsec``."""
+    until_nsec = min(until_nsec, next_event_nsec(tag_set, queue))
+    timeout = until_nsec - monotonic_nsec()
+    if timeout <= 0:
+        return
+    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at the stacks: no wake-up is lost
+    if not has_news(queue) and atomic_load(queue, "next_timer_nsec") >= min(until_nsec, S64_MAX):
+        if wait_readable(queue.wake_fd, timeout):
+            drain(queue.wake_fd)
+    atomic_xchg(queue, "sleeping", 0)
+
+
+@hot
+def serve(call_address: int, until_nsec: int) -> int:
+    """Runs a queue until a request has ended, it is woken, or ``until_nsec``.
+
+    Returns the ended requests as a list, oldest first: index + 1, linked by ``next``; 0 for none.
+    """
+    call = call_at(call_address, 0)
+    tag_set = tag_set_at(call.set_address, 0)
+    queue = queue_at(tag_set.queues, call.hctx)
+    run(call, tag_set, queue)
+    if atomic_load(queue, "ended") == 0:
+        wait(tag_set, queue, until_nsec)
+        run(call, tag_set, queue)
+    return take_stack(tag_set, address_of(queue, "ended"))

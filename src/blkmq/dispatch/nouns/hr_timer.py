@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The verbs of ``HrTimer``, and the heap of armed timers that each hardware queue keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blkmq.dispatch.call import fail
+from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.nouns.records import HrTimerRecord
+from blkmq.dispatch.ownership import FAULT_STALE, is_live, kick
+from blkmq.dispatch.request import INDEX_MASK, request_at
+from blkmq.dispatch.tag_set import tag_set_at
+from blkmq.mq.errors import Fault
+from blkmq.mq.integer import S64_MAX
+from blkmq.native.atomic import atomic_cas, atomic_store, pause
+from blkmq.native.clock import monotonic_nsec
+from blkmq.native.hot import hot
+from blkmq.native.memory import address_of, word_at
+from blkmq.native.record import accessor
+
+FAULT_VALUE = int(Fault.VALUE)
+
+timer_at = accessor(HrTimerRecord)
+
+
+@hot
+def lock_timers(queue: Any) -> None:
+    while not atomic_cas(queue, "timer_lock", 0, 1):
+        pause()
+
+
+@hot
+def unlock_timers(queue: Any) -> None:
+    """Also tells the queue's thread what comes first now."""
+    first = S64_MAX
+    if queue.nr_timers > 0:
+        first = timer_at(word_at(queue.timers, 0).value, 0).expires_nsec + 0
+    atomic_store(queue, "next_timer_nsec", first)
+    atomic_store(queue, "timer_lock", 0)
+
+
+@hot
+def place(queue: Any, address: int, i: int) -> None:
+    word_at(queue.timers, i).value = address
+    timer_at(address, 0).heap_index = i + 1
+
+
+@hot
+def sift_up(queue: Any, address: int, i: int) -> None:
+    """Finds the place of a timer that may be earlier than those above ``i``."""
+    expires = timer_at(address, 0).expires_nsec + 0
+    while i > 0:
+        parent = (i - 1) // 2
+        above = word_at(queue.timers, parent).value + 0
+        if timer_at(above, 0).expires_nsec <= expires:
+            break
+        place(queue, above, i)
+        i = parent
+    place(queue, address, i)
+
+
+@hot
+def sift_down(queue: Any, address: int, i: int) -> None:
+    """Finds the place of a timer that may be later than those below ``i``."""
+    expires = timer_at(address, 0).expires_nsec + 0
+    while True:
+        child = 2 * i + 1
+        if child >= queue.nr_timers:
+            break
+        below = word_at(queue.timers, child).value + 0
+        if child + 1 < queue.nr_timers:
+            other = word_at(queue.timers, child + 1).value + 0
+            if timer_at(other, 0).expires_nsec < timer_at(below, 0).expires_nsec:
+                child += 1
+                below = other
+        if timer_at(below, 0).expires_nsec >= expires:
+            break
+        place(queue, below, i)
+        i = child
+    place(queue, address, i)
+
+
+@hot
+def take_out(queue: Any, address: int) -> bool:
+    """Takes an armed timer off the heap; whether it was armed.  The heap's lock is held."""
+    timer = timer_at(address, 0)
+    i = timer.heap_index - 1
+    if i < 0:
+        return False
+    timer.heap_index = 0
+    queue.nr_timers = queue.nr_timers - 1
+    last = word_at(queue.timers, queue.nr_timers).value + 0
+    if last != address:
+        if timer_at(last, 0).expires_nsec < timer.expires_nsec:
+            sift_up(queue, last, i)
+        else:
+            sift_down(queue, last, i)
+    return True
+
+
+@hot
+def hr_timer_start(call: Any, timer: Any, nsec: int, rq: int, slot: int) -> None:
+    tag_set = tag_set_at(call.set_address, 0)
+    number = 0
+    if nsec < 0:
+        fail(call, FAULT_VALUE, nsec)
+        return
+    if rq != 0:
+        request = request_at(tag_set.requests, rq & INDEX_MASK)
+        if not is_live(request, rq):
+            fail(call, FAULT_STALE, rq)
+            return
+        number = request.hctx + 0
+    if timer.queue != number:
+        hr_timer_cancel(call, timer)
+    address = address_of(timer, "expires_nsec")
+    queue = queue_at(tag_set.queues, number)
+    now = monotonic_nsec()
+    lock_timers(queue)
+    take_out(queue, address)
+    timer.expires_nsec = now + nsec if nsec < S64_MAX - now else S64_MAX
+    timer.rq = rq
+    timer.slot = slot
+    timer.disk = call.disk_address
+    timer.queue = number
+    queue.nr_timers = queue.nr_timers + 1
+    sift_up(queue, address, queue.nr_timers - 1)
+    unlock_timers(queue)
+    kick(queue)
+
+
+@hot
+def hr_timer_cancel(call: Any, timer: Any) -> bool:
+    queue = queue_at(tag_set_at(call.set_address, 0).queues, timer.queue)
+    lock_timers(queue)
+    was_armed = take_out(queue, address_of(timer, "expires_nsec"))
+    unlock_timers(queue)
+    return was_armed

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The verbs of ``PageStore``: reserved address space, a gigabyte at a time, with a bit for each page.
+
+The system gives memory where something is written and takes it back on erase; the address space stays, so
+that a reader needs no lock: it sees the page, or zeroes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
+from blkmq.dispatch.call import fail
+from blkmq.mq.errors import Fault
+from blkmq.mq.page_store import NR_PAGES_MAX
+from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause
+from blkmq.native.hot import hot
+from blkmq.native.memory import give_back_pages, reserve_pages, unreserve_pages, word_at
+
+FAULT_INDEX = int(Fault.INDEX)
+CHUNK_SHIFT = 18  #: pages to a chunk
+CHUNK_PAGES = 1 << CHUNK_SHIFT
+CHUNK_BYTES = CHUNK_PAGES << PAGE_SHIFT
+BITMAP_BYTES = CHUNK_PAGES // 8  #: behind the chunk's pages
+NR_CHUNKS = NR_PAGES_MAX >> CHUNK_SHIFT
+WORD_BYTES = 8
+WORD_SHIFT = 6  #: 64 bits to a word
+
+
+@hot
+def bitmap_word(chunk: int, index: int) -> Any:
+    """The word that holds a page's bit."""
+    return word_at(chunk + CHUNK_BYTES, (index & (CHUNK_PAGES - 1)) >> WORD_SHIFT)
+
+
+@hot
+def page_address(chunk: int, index: int) -> int:
+    return chunk + ((index & (CHUNK_PAGES - 1)) << PAGE_SHIFT)
+
+
+@hot
+def chunk_of(store: Any, index: int) -> int:
+    """Address of the chunk that has the page; 0 if there is none yet."""
+    chunks = atomic_load(store, "chunks")
+    return 0 if chunks == 0 else atomic_load(word_at(chunks, index >> CHUNK_SHIFT), "value")
+
+
+@hot
+def add_chunk(store: Any, index: int) -> int:
+    """Makes that chunk, or finds that another thread just did; 0 when there is no address space."""
+    while not atomic_cas(store, "lock", 0, 1):
+        pause()
+    if store.chunks == 0:
+        atomic_store(store, "chunks", reserve_pages(NR_CHUNKS * WORD_BYTES))
+    chunk = chunk_of(store, index)
+    if chunk == 0 and store.chunks != 0:
+        chunk = reserve_pages(CHUNK_BYTES + BITMAP_BYTES)
+        atomic_store(word_at(store.chunks, index >> CHUNK_SHIFT), "value", chunk)
+    atomic_store(store, "lock", 0)
+    return chunk
+
+
+@hot
+def page_store_get(call: Any, store: Any, index: int) -> int:
+    if index < 0 or index >= NR_PAGES_MAX:
+        return fail(call, FAULT_INDEX, index)
+    chunk = chunk_of(store, index)
+    if chunk == 0 or ((atomic_load(bitmap_word(chunk, index), "value") >> (index & 63)) & 1) == 0:
+        return 0
+    return page_address(chunk, index)
+
+
+@hot
+def page_store_get_or_alloc(call: Any, store: Any, index: int) -> int:
+    if index < 0 or index >= NR_PAGES_MAX:
+        return fail(call, FAULT_INDEX, index)
+    chunk = chunk_of(store, index)
+    if chunk == 0:
+        chunk = add_chunk(store, index)
+        if chunk == 0:
+            return 0
+    bits = bitmap_word(chunk, index)
+    while True:
+        word = atomic_load(bits, "value")
+        if ((word >> (index & 63)) & 1) == 1:
+            break
+        if atomic_cas(bits, "value", word, word ^ bit_of(index)):
+            atomic_add(store, "nr_pages", 1)
+            break
+    return page_address(chunk, index)
+
+
+@hot
+def page_store_erase(call: Any, store: Any, index: int) -> None:
+    if index < 0 or index >= NR_PAGES_MAX:
+        fail(call, FAULT_INDEX, index)
+        return
+    chunk = chunk_of(store, index)
+    if chunk == 0:
+        return
+    bits = bitmap_word(chunk, index)
+    while True:
+        word = atomic_load(bits, "value")
+        if ((word >> (index & 63)) & 1) == 0:
+            return
+        if atomic_cas(bits, "value", word, word ^ bit_of(index)):
+            atomic_add(store, "nr_pages", -1)
+            break
+    give_back_pages(page_address(chunk, index), PAGE_SIZE)
+
+
+@hot
+def bit_of(index: int) -> int:
+    """The page's bit in its word, as a signed 64-bit integer."""
+    place = index & 63
+    return 1 << place if place < 63 else -(1 << 62) * 2
+
+
+@hot
+def page_store_nr_pages(call: Any, store: Any) -> int:
+    return atomic_load(store, "nr_pages")
+
+
+@hot
+def page_store_destroy(store: Any) -> None:
+    """Ends the store, all pages with it; nobody may use it any more."""
+    if store.chunks != 0:
+        for i in range(NR_CHUNKS):
+            chunk = word_at(store.chunks, i).value + 0
+            if chunk != 0:
+                unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
+        unreserve_pages(store.chunks, NR_CHUNKS * WORD_BYTES)
+        store.chunks = 0
+        store.nr_pages = 0

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""The verbs of ``Segment``: a tuple (handle, index of the piece, bytes eaten), never an address.
+
+Each access pins the request while it copies, so that nobody can end it and take its buffer away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blkmq.abi.page import PAGE_SIZE
+from blkmq.dispatch.call import burn, fail
+from blkmq.dispatch.ownership import pin, unpin
+from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
+from blkmq.dispatch.request_verbs import live
+from blkmq.dispatch.tag_set import tag_set_at
+from blkmq.mq.errors import Fault
+from blkmq.native.hot import hot
+from blkmq.native.memory import byte_at, clear_bytes, copy_bytes
+
+FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int(Fault.ABSENT)
+BYTES_PER_FUEL = 64
+
+
+@hot
+def piece_of(call: Any, segment: Any) -> Any:
+    """The door's record of a segment; its memory outlives the request, what it points to does not."""
+    request = request_at(tag_set_at(call.set_address, 0).requests, segment[0] & INDEX_MASK)
+    return segment_at(request.segments, segment[1])
+
+
+@hot
+def segment_first(call: Any, rq: int) -> Any:
+    """The first segment with something left to do."""
+    request = live(call, rq)
+    index = 0
+    skip = request.done_bytes + 0
+    while index < request.nr_segments and skip >= segment_at(request.segments, index).nr_bytes:
+        skip -= segment_at(request.segments, index).nr_bytes
+        index += 1
+    return rq, index, skip
+
+
+@hot
+def segment_more(call: Any, segment: Any) -> bool:
+    """Whether there is such a segment."""
+    request = live(call, segment[0])
+    return call.error == 0 and segment[1] < request.nr_segments
+
+
+@hot
+def segment_next(segment: Any) -> Any:
+    return segment[0], segment[1] + 1, 0
+
+
+@hot
+def segment_len(call: Any, segment: Any) -> int:
+    """Bytes left of it."""
+    return piece_of(call, segment).nr_bytes - segment[2]
+
+
+@hot
+def fitting(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> int:
+    """How much can be copied between a segment and a page; -1 with an error noted."""
+    if page == 0:
+        fail(call, FAULT_ABSENT, 0)
+        return -1
+    if offset < 0 or offset > PAGE_SIZE:
+        fail(call, FAULT_INDEX, offset)
+        return -1
+    return clipped(call, segment, min(nr_bytes, PAGE_SIZE - offset))
+
+
+@hot
+def clipped(call: Any, segment: Any, nr_bytes: int) -> int:
+    """``nr_bytes`` or what is left of the segment; pays the fuel; -1 with an error noted."""
+    if nr_bytes < 0:
+        fail(call, FAULT_INDEX, nr_bytes)
+        return -1
+    count = min(nr_bytes, segment_len(call, segment))
+    if burn(call, count // BYTES_PER_FUEL):
+        return -1
+    return count
+
+
+@hot
+def eaten(segment: Any, count: int) -> Any:
+    return segment[0], segment[1], segment[2] + count
+
+
+@hot
+def segment_copy_to_page(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> Any:
+    count = fitting(call, segment, page, offset, nr_bytes)
+    if count < 0 or not pin(call, segment[0]):
+        return 0, segment
+    copy_bytes(page + offset, piece_of(call, segment).address + segment[2], count)
+    unpin(call, segment[0])
+    return count, eaten(segment, count)
+
+
+@hot
+def segment_copy_from_page(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> Any:
+    count = fitting(call, segment, page, offset, nr_bytes)
+    if count < 0 or not pin(call, segment[0]):
+        return 0, segment
+    copy_bytes(piece_of(call, segment).address + segment[2], page + offset, count)
+    unpin(call, segment[0])
+    return count, eaten(segment, count)
+
+
+@hot
+def segment_zero(call: Any, segment: Any, nr_bytes: int) -> Any:
+    count = clipped(call, segment, nr_bytes)
+    if count < 0 or not pin(call, segment[0]):
+        return 0, segment
+    clear_bytes(piece_of(call, segment).address + segment[2], count)
+    unpin(call, segment[0])
+    return count, eaten(segment, count)
+
+
+@hot
+def segment_advance(call: Any, segment: Any, nr_bytes: int) -> Any:
+    if nr_bytes < 0 or nr_bytes > segment_len(call, segment):
+        fail(call, FAULT_INDEX, nr_bytes)
+        return 0, segment
+    return 0, eaten(segment, nr_bytes)
+
+
+@hot
+def segment_getitem(call: Any, segment: Any, index: int) -> int:
+    if index < 0 or index >= segment_len(call, segment):
+        return fail(call, FAULT_INDEX, index)
+    if not pin(call, segment[0]):
+        return 0
+    value = byte_at(piece_of(call, segment).address, segment[2] + index).value + 0
+    unpin(call, segment[0])
+    return value
+
+
+@hot
+def segment_setitem(call: Any, segment: Any, index: int, value: int) -> None:
+    if index < 0 or index >= segment_len(call, segment):
+        fail(call, FAULT_INDEX, index)
+    elif value < 0 or value > 255:
+        fail(call, FAULT_VALUE, value)
+    elif pin(call, segment[0]):
+        byte_at(piece_of(call, segment).address, segment[2] + index).value = value
+        unpin(call, segment[0])

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""Who has a request: a state table, and one word per request that every thread agrees on.
+
+The word holds ``generation << 32 | status << 24 | state << 16 | pins``.  A verb is one compare-and-swap from
+a state that :data:`TABLE` allows.  Pins keep the data of a request in place while a copy is under
+way: a request that ends meanwhile is handed to its door by the last pin.  Rust twin: the reference count of
+``kernel::block::mq::Request``; C twin: ``rq->state`` with ``rq->ref``.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from blkmq.dispatch.call import fail
+from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, request_at
+from blkmq.dispatch.tag_set import NR_REPORTS, report_at, tag_set_at
+from blkmq.mq.errors import Fault
+from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, atomic_xchg
+from blkmq.native.clock import wake
+from blkmq.native.hot import hot
+from blkmq.native.memory import address_of, word_at
+
+
+class State(IntEnum):
+    """Where a request is."""
+
+    FREE = 0  #: its tag is not in use
+    WAITING = 1  #: on dispatch's list, to be issued
+    IDLE = 2  #: in ``queue_rq``, before ``start``
+    STARTED = 3  #: the driver has it
+    COMPLETED = 4  #: waiting for, or in, the ``complete`` callback
+    ENDED = 5  #: on its way back through the door
+
+
+#: What a verb makes of a state.  What is not here is refused: by an error in the states that a live request has,
+#: as stale in the others (an ``end`` that comes too late is counted and ignored).
+TABLE: dict[tuple[str, State], State] = {
+    ("get tag", State.FREE): State.WAITING,
+    ("issue", State.WAITING): State.IDLE,
+    ("start", State.IDLE): State.STARTED,
+    ("complete", State.STARTED): State.COMPLETED,
+    ("end", State.STARTED): State.ENDED,
+    ("end", State.COMPLETED): State.ENDED,
+    ("requeue", State.STARTED): State.WAITING,
+    ("requeue", State.COMPLETED): State.WAITING,
+    ("put tag", State.ENDED): State.FREE,
+    # What dispatch does on the driver's behalf: an error status, an escaped error, a timeout.
+    ("fail", State.IDLE): State.ENDED,
+    ("fail", State.STARTED): State.ENDED,
+    ("fail", State.COMPLETED): State.ENDED,
+    # queue_rq returned RESOURCE or DEV_RESOURCE.
+    ("take back", State.IDLE): State.WAITING,
+    ("take back", State.STARTED): State.WAITING,
+}
+
+
+def _sources(verb: str) -> int:
+    """The states that a verb leaves, a bit each."""
+    return sum(1 << state for name, state in TABLE if name == verb)
+
+
+STATE_SHIFT = 16
+STATUS_SHIFT = 24
+PINS_MASK = 0xFFFF
+STATE_MASK = 0xFF << STATE_SHIFT
+STATUS_MASK = 0xFF << STATUS_SHIFT
+GENERATION_MAX = (1 << 31) - 1
+
+FREE, WAITING, IDLE, STARTED, COMPLETED, ENDED = (int(state) for state in State)
+FROM_START, FROM_COMPLETE, FROM_END = _sources("start"), _sources("complete"), _sources("end")
+FROM_REQUEUE, FROM_FAIL, FROM_TAKE_BACK = _sources("requeue"), _sources("fail"), _sources("take back")
+#: A driver has it, and handles of it are good.
+LIVE = 1 << IDLE | 1 << STARTED | 1 << COMPLETED
+
+FAULT_STALE, FAULT_STATE, FAULT_ABSENT = int(Fault.STALE), int(Fault.STATE), int(Fault.ABSENT)
+
+# What a transition came to.
+DONE, DONE_PINNED, NOT_ALLOWED, GONE = 0, 1, 2, 3
+
+
+@hot
+def generation_of(word: int) -> int:
+    return word >> GENERATION_SHIFT
+
+
+@hot
+def state_of(word: int) -> int:
+    return (word >> STATE_SHIFT) & 0xFF
+
+
+@hot
+def is_live(request: Any, handle: int) -> bool:
+    """Whether the handle's request is the tag's present one, and not ended."""
+    word = atomic_load(request, "ownership")
+    return (word >> GENERATION_SHIFT) == (handle >> GENERATION_SHIFT) and ((LIVE >> state_of(word)) & 1) == 1
+
+
+@hot
+def transition(request: Any, handle: int, sources: int, target: int, status: int, lives: int) -> int:
+    """Moves the request to ``target`` if its state is one of ``sources``; with ``lives``, as a new generation."""
+    while True:
+        word = atomic_load(request, "ownership")
+        state = state_of(word)
+        if (word >> GENERATION_SHIFT) != (handle >> GENERATION_SHIFT) or ((LIVE >> state) & 1) == 0:
+            return GONE
+        if ((sources >> state) & 1) == 0:
+            return NOT_ALLOWED
+        generation = word >> GENERATION_SHIFT
+        if lives > 0:
+            generation = next_generation(generation)
+        changed = generation << GENERATION_SHIFT | status << STATUS_SHIFT | target << STATE_SHIFT | (word & PINS_MASK)
+        if atomic_cas(request, "ownership", word, changed):
+            return DONE if (word & PINS_MASK) == 0 else DONE_PINNED
+
+
+@hot
+def next_generation(generation: int) -> int:
+    """1..2^31-1, so that a handle is never 0 and never negative."""
+    return generation + 1 if generation < GENERATION_MAX else 1
+
+
+@hot
+def mark_issued(request: Any) -> int:
+    """Waiting to idle; the handle that the driver gets.  Only dispatch can have a waiting request."""
+    while True:
+        word = atomic_load(request, "ownership")
+        issued = (word ^ WAITING << STATE_SHIFT) | IDLE << STATE_SHIFT
+        if (word & PINS_MASK) == 0:  # nobody else may change it: only the pins of its past life can
+            atomic_store(request, "ownership", issued)
+            return (word >> GENERATION_SHIFT) << GENERATION_SHIFT
+        if atomic_cas(request, "ownership", word, issued):
+            return (word >> GENERATION_SHIFT) << GENERATION_SHIFT
+
+
+@hot
+def push(stack: int, request: Any, index: int) -> None:
+    """Puts a request on one of its queue's stacks, from any thread. C twin: ``llist_add``."""
+    head = word_at(stack, 0)
+    while True:
+        first = atomic_load(head, "value")
+        request.next = first
+        if atomic_cas(head, "value", first, index + 1):
+            return
+
+
+@hot
+def kick(queue: Any) -> None:
+    """Wakes the thread that runs the queue, if it sleeps. C twin: ``blk_mq_run_hw_queue``."""
+    if atomic_load(queue, "sleeping") != 0 and atomic_xchg(queue, "sleeping", 0) != 0:
+        wake(queue.wake_fd)
+
+
+@hot
+def hand_over(tag_set: Any, request: Any, index: int) -> None:
+    """An ended request without pins goes to its queue's ``ended`` stack."""
+    queue = queue_at(tag_set.queues, request.hctx)
+    push(address_of(queue, "ended"), request, index)
+    kick(queue)
+
+
+@hot
+def finish(tag_set: Any, request: Any, handle: int, sources: int, status: int) -> int:
+    """Ends a request with ``status``, once, whoever comes first."""
+    outcome = transition(request, handle, sources, ENDED, status, 0)
+    if outcome == DONE:
+        hand_over(tag_set, request, handle & INDEX_MASK)
+    return outcome  # DONE_PINNED: the last pin hands it over
+
+
+@hot
+def pin(call: Any, handle: int) -> bool:
+    """Keeps a live request's data in place; False, with an error noted, if it is not live."""
+    tag_set = tag_set_at(call.set_address, 0)
+    request = request_at(tag_set.requests, handle & INDEX_MASK)
+    while True:
+        word = atomic_load(request, "ownership")
+        if (word >> GENERATION_SHIFT) != (handle >> GENERATION_SHIFT) or ((LIVE >> state_of(word)) & 1) == 0:
+            fail(call, FAULT_STALE if handle != 0 else FAULT_ABSENT, handle)
+            return False
+        if atomic_cas(request, "ownership", word, word + 1):
+            return True
+
+
+@hot
+def unpin(call: Any, handle: int) -> None:
+    """Ends :func:`pin`; hands an ended request over if this was its last pin."""
+    tag_set = tag_set_at(call.set_address, 0)
+    request = request_at(tag_set.requests, handle & INDEX_MASK)
+    word = atomic_add(request, "ownership", -1)
+    if (word & PINS_MASK) == 1 and state_of(word) == ENDED:
+        hand_over(tag_set, request, handle & INDEX_MASK)
+
+
+@hot
+def report(call: Any, fault: int, at: int, value: int, handle: int) -> None:
+    """Writes one line for the log; the newest NR_REPORTS are kept."""
+    tag_set = tag_set_at(call.set_address, 0)
+    line = report_at(tag_set.reports, atomic_add(tag_set, "nr_reports", 1) % NR_REPORTS)
+    line.fault = fault
+    line.at = at
+    line.value = value
+    line.slot = call.slot
+    line.rq = handle

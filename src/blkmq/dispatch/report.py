@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Errors of callbacks in words: kind, value, and where in the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from blkmq.dispatch.call import Call
+from blkmq.dispatch.request import INDEX_MASK
+from blkmq.dispatch.tag_set import NR_REPORTS, TagSetRecord, report_at
+from blkmq.mq.errors import Fault
+
+LINE_BITS = 20
+LINE_MASK = (1 << LINE_BITS) - 1
+
+TEXT = {
+    Fault.INDEX: "index or range {value} is outside",
+    Fault.VALUE: "value {value} does not fit",
+    Fault.OVERFLOW: "a result leaves 64 bits",
+    Fault.ZERO_DIVISION: "{value} divided by zero",
+    Fault.DIVISION: "{value} divided by -1 leaves 64 bits",
+    Fault.SHIFT: "shift count {value} is outside 0..63",
+    Fault.FUEL: "out of fuel: the callback does not end",
+    Fault.STALE: "the request has ended",
+    Fault.STATE: "the request's state does not allow it",
+    Fault.LOCK: "the callback holds this lock already",
+    Fault.STATUS: "{value} is no block status",
+    Fault.ABSENT: "there is no page or request (None)",
+    Fault.ASSERT: "assertion failed",
+    Fault.PYTHON: "Python exception",
+    Fault.SLEEP: "a verb that sleeps, in atomic context",
+}
+
+
+class Sources(Protocol):
+    """Who knows the driver's source files and the names of its slots."""
+
+    files: tuple[str, ...]
+
+    def slot_name(self, slot: int) -> str: ...
+
+
+@dataclass(frozen=True)
+class Report:
+    """One error of a callback."""
+
+    fault: Fault
+    file: str
+    line: int
+    slot: str
+    value: int
+    tag: int  #: index of the request, -1 for none
+
+    @classmethod
+    def make(cls, sources: Sources, fault: int, at: int, slot: int, value: int, rq: int) -> Report:
+        index = at >> LINE_BITS
+        file = sources.files[index] if 0 <= index < len(sources.files) else "?"
+        return cls(Fault(fault), file, at & LINE_MASK, sources.slot_name(slot), value, rq & INDEX_MASK if rq else -1)
+
+    @classmethod
+    def of_call(cls, call: Call, sources: Sources) -> Report:
+        return cls.make(sources, call.error, call.error_at, call.slot, call.value, call.rq)
+
+    def __str__(self) -> str:
+        text = TEXT.get(self.fault, "error").format(value=self.value)
+        return f"{self.file}:{self.line}: {self.fault.name}: {text} (in {self.slot})"
+
+
+def read_reports(record: TagSetRecord, sources: Sources, since: int = 0) -> Iterator[Report]:
+    """The reports from number ``since`` on that the ring still holds."""
+    for number in range(max(since, record.nr_reports - NR_REPORTS), record.nr_reports):
+        line = report_at(record.reports, number % NR_REPORTS)
+        yield Report.make(sources, line.fault, line.at, line.slot, line.value, line.rq)

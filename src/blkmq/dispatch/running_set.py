@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: MIT
+"""A tag set in service: its memory, its disks, its birth and its end. C twin: ``blk_mq_alloc_tag_set`` and on.
+
+It owns everything that the records point to.  Threads are its doors': a door runs each hardware queue
+on one thread, by ``engine.serve(call_address(queue))``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
+from blkmq.dispatch.call import Call
+from blkmq.dispatch.callback import FUEL_CONTROL, FUEL_DATA
+from blkmq.dispatch.executable import Executable
+from blkmq.dispatch.hw_queue import HwQueueRecord
+from blkmq.dispatch.nouns.hr_timer import HrTimerRecord
+from blkmq.dispatch.nouns.records import RequestListRecord
+from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT
+from blkmq.dispatch.report import Report, read_reports
+from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, SegmentRecord
+from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
+from blkmq.dispatch.views import LimitsView, TagSetView, fill_view, read_view
+from blkmq.mq.errno import Errno
+from blkmq.mq.errors import BlkmqError, ConfigError
+from blkmq.mq.gen_disk import GenDisk
+from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.integer import S64_MAX
+from blkmq.mq.operations import SLOT_BY_NAME, Operations
+from blkmq.mq.queue_limits import QueueLimits
+from blkmq.mq.tag_set import TagSet
+from blkmq.native.memory import reserve_pages, unreserve_pages
+
+NR_SEGMENTS_MAX = 1024  #: pieces of a request: 4 MiB in pages
+WORD_BYTES = 8
+
+
+class Memory:
+    """Zeroed, page-aligned memory that lives until :meth:`close`; what is never touched costs nothing."""
+
+    def __init__(self) -> None:
+        self._areas: list[tuple[int, int]] = []
+
+    def take(self, nr_bytes: int) -> int:
+        """Address of fresh memory."""
+        nr_bytes = max(nr_bytes, 1)
+        address = reserve_pages(nr_bytes)
+        if not address:
+            raise BlkmqError(f"no address space for {nr_bytes} bytes", hint="raise the limit: ulimit -v unlimited")
+        self._areas.append((address, nr_bytes))
+        return address
+
+    def close(self) -> None:
+        while self._areas:
+            unreserve_pages(*self._areas.pop())
+
+
+@dataclass
+class Disk:
+    """One disk of a running set."""
+
+    index: int
+    driver: Operations
+    gen_disk: GenDisk
+    limits: QueueLimits
+    record: DiskRecord
+
+
+class RunningSet:
+    """Disks on one tag set, ready for requests."""
+
+    def __init__(self, drivers: Sequence[Operations], executable: Executable) -> None:
+        self.executable = executable
+        self.memory = Memory()
+        self.tag_set = TagSet()
+        self._undo: list[tuple[str, int, int]] = []  #: exit callbacks that are due, with disk and argument
+        self._fds: list[int] = []
+        try:
+            self._make_set(drivers)
+            self._configure(drivers)
+            self._make_queues()
+            self._make_requests()
+            self._init()
+        except BaseException:
+            self.close()
+            raise
+
+    # --- birth --------------------------------------------------------------------------------------------
+    def _make_set(self, drivers: Sequence[Operations]) -> None:
+        take, executable = self.memory.take, self.executable
+        self.record = TagSetRecord.from_address(take(ctypes.sizeof(TagSetRecord)))
+        self.record.entry = executable.entry
+        self.record.callbacks = executable.callbacks
+        self.record.nr_disks = len(drivers)
+        self.record.reports = take(NR_REPORTS * ctypes.sizeof(ReportRecord))
+        self.record.shared = take(executable.size("shared"))
+        self.record.work_fd = self._eventfd()
+        self.view = TagSetView.from_address(take(ctypes.sizeof(TagSetView)))
+        self.record.fields = ctypes.addressof(self.view)
+        self.record.disks = take(len(drivers) * ctypes.sizeof(DiskRecord))
+        self.disks = []
+        for index, driver in enumerate(drivers):
+            record = DiskRecord.from_address(self.record.disks + index * ctypes.sizeof(DiskRecord))
+            record.index = index
+            record.driver = take(executable.size(""))
+            self.disks.append(Disk(index, driver, GenDisk(), QueueLimits(), record))
+        self.control = self._make_call(1, 0)
+        self.control.may_sleep = 1
+        executable.bind(self, drivers)
+
+    def _eventfd(self) -> int:
+        fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._fds.append(fd)
+        return fd
+
+    def _make_call(self, number: int, hctx: int) -> Call:
+        call = Call.from_address(self.memory.take(ctypes.sizeof(Call)))
+        call.set_address = ctypes.addressof(self.record)
+        call.shared = self.record.shared
+        call.fields = self.record.fields
+        call.hw_size = self.executable.size("hw")
+        call.id = number
+        call.hctx = hctx
+        call.disk_address = self.record.disks
+        call.driver = self.disks[0].record.driver if self.disks else 0
+        return call
+
+    def _configure(self, drivers: Sequence[Operations]) -> None:
+        """Runs each disk's ``configure``, then the kernel's rules over what it asked for."""
+        limits_view = LimitsView.from_address(self.memory.take(ctypes.sizeof(LimitsView)))
+        self.control.limits = ctypes.addressof(limits_view)
+        fill_view(self.view, self.tag_set)
+        for disk in self.disks:
+            fill_view(limits_view, disk.limits)
+            self.control_callback("configure", disk.index)
+            read_view(limits_view, disk.limits)
+            read_view(self.view, self.tag_set)
+            disk.limits.features |= self.tag_set.queue_features
+            disk.limits.validate()
+            disk.gen_disk.disk_name = disk.gen_disk.disk_name or f"{self.executable.name}{disk.index}"
+        self.tag_set.validate()
+        fill_view(self.view, self.tag_set)
+        if self.executable.has("map_queues"):
+            self.control_callback("map_queues", 0)
+            read_view(self.view, self.tag_set)
+            self.tag_set.validate()
+            fill_view(self.view, self.tag_set)
+
+    def control_callback(self, name: str, disk: int, a: int = 0, b: int = 0, c: int = 0, *, rq: int = 0) -> int:
+        """Calls a slot of the control path, if the driver fills it; a negative errno or an error raises."""
+        if not self.executable.has(name):
+            return 0
+        slot = SLOT_BY_NAME[name]
+        self.control.driver = self.disks[disk].record.driver
+        self.control.disk_address = ctypes.addressof(self.disks[disk].record)
+        self.control.error = 0
+        self.control.fuel = FUEL_CONTROL if slot.control else FUEL_DATA
+        self.control.slot = slot.number
+        result = self.executable.call(slot.number, ctypes.addressof(self.control), a, b, c)
+        if self.control.error:
+            raise BlkmqError(f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where")
+        if result < 0 and slot.returns in (Errno, int):
+            raise self.refusal(name, result)
+        return result
+
+    def refusal(self, name: str, result: int) -> BlkmqError:
+        """The error for a negative errno that a control callback returned."""
+        known = {int(errno): errno.name for errno in Errno}
+        return ConfigError(name, known.get(result, str(result)), "the driver refused",
+                           hint=f"look at what {name} checks in the driver")  # fmt: skip
+
+    def describe(self, call: Call) -> str:
+        """The error of a call, with file and line."""
+        return str(Report.of_call(call, self.executable))
+
+    def _make_queues(self) -> None:
+        record, tag_set, take = self.record, self.tag_set, self.memory.take
+        record.nr_hw_queues = tag_set.nr_hw_queues
+        record.queue_depth = tag_set.queue_depth
+        record.nr_requests = tag_set.nr_hw_queues * tag_set.queue_depth
+        record.timeout_nsec = tag_set.timeout_msec * 1_000_000
+        record.flags = tag_set.flags
+        record.pdu_size = self.executable.size("pdu")
+        record.hw_size = self.executable.size("hw")
+        record.queues = take(tag_set.nr_hw_queues * ctypes.sizeof(HwQueueRecord))
+        timers_per_rq, timers_per_disk = self.executable.nr_timers
+        nr_timers = timers_per_rq * record.nr_requests + timers_per_disk * len(self.disks)
+        self.queues, self.calls = [], []
+        for index in range(tag_set.nr_hw_queues):
+            queue = HwQueueRecord.from_address(record.queues + index * ctypes.sizeof(HwQueueRecord))
+            queue.index = index
+            queue.type = next((kind for kind in HctxType if index in tag_set.queues(kind)), HctxType.DEFAULT)
+            queue.wake_fd = self._eventfd()
+            queue.free_tags = take(tag_set.queue_depth * WORD_BYTES)
+            queue.timers = take(nr_timers * WORD_BYTES)
+            queue.timer_capacity = nr_timers
+            queue.next_timer_nsec = S64_MAX
+            queue.poll_list = take(ctypes.sizeof(RequestListRecord))
+            self.queues.append(queue)
+            call = self._make_call(2 + index, index)
+            call.may_sleep = 1 if tag_set.flags & BLK_MQ_F_BLOCKING else 0
+            self.calls.append(call)
+        self.worker_call = self._make_call(2 + tag_set.nr_hw_queues, 0)
+        self.worker_call.may_sleep = 1
+        for disk in self.disks:
+            disk.record.hws = take(tag_set.nr_hw_queues * record.hw_size)
+
+    def _make_requests(self) -> None:
+        record = self.record
+        record.requests = self.memory.take(record.nr_requests * ctypes.sizeof(RequestRecord))
+        record.pdus = self.memory.take(record.nr_requests * record.pdu_size)
+        segments = self.memory.take(record.nr_requests * NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord))
+        self.requests = (RequestRecord * record.nr_requests).from_address(record.requests)
+        self.executable.make_queues_and_requests(self)
+        for index, request in enumerate(self.requests):
+            queue = self.queues[index // record.queue_depth]
+            request.ownership = 1 << GENERATION_SHIFT | FREE << STATE_SHIFT
+            request.tag = index % record.queue_depth
+            request.hctx = queue.index
+            request.segments = segments + index * NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord)
+            free = (ctypes.c_int64 * record.queue_depth).from_address(queue.free_tags)
+            free[record.queue_depth - 1 - request.tag] = index  # tag 0 first
+            queue.nr_free += 1
+
+    def _init(self) -> None:
+        for disk in self.disks:
+            for queue in range(self.tag_set.nr_hw_queues):
+                self.control_callback("init_hctx", disk.index, queue)
+                self._undo.append(("exit_hctx", disk.index, queue))
+        for index in range(self.record.nr_requests):
+            self._request_callback("init_request", index)
+            self._undo.append(("exit_request", 0, index))
+
+    def _request_callback(self, name: str, index: int) -> None:
+        """Calls a slot for a tag's request that nobody uses; it is idle meanwhile, so that its Pdu can be reached."""
+        if not self.executable.has(name):
+            return
+        request = self.requests[index]
+        word = request.ownership
+        generation = word >> GENERATION_SHIFT << GENERATION_SHIFT
+        request.ownership = generation | IDLE << STATE_SHIFT
+        try:
+            self.control_callback(name, 0, generation | index, rq=generation | index)
+        finally:
+            request.ownership = word
+
+    # --- service ------------------------------------------------------------------------------------------
+    def call_address(self, queue: int) -> int:
+        """What ``engine.serve`` takes for a hardware queue."""
+        return ctypes.addressof(self.calls[queue])
+
+    def counters(self) -> dict[str, int]:
+        """What has happened so far, over all queues."""
+        names = ("nr_queued", "nr_ended", "nr_requeues", "nr_timeouts", "nr_busy", "nr_in_flight")
+        counts = {name: sum(getattr(queue, name) for queue in self.queues) for name in names}
+        for name in ("nr_errors", "nr_stale_ends", "nr_stale_timers"):
+            counts[name] = getattr(self.record, name)
+        return counts
+
+    def reports(self, since: int = 0) -> Iterator[Report]:
+        """The newest errors of callbacks, oldest first."""
+        return read_reports(self.record, self.executable, since)
+
+    def wake_all(self) -> None:
+        """Makes every thread that waits on this set look again."""
+        for fd in self._fds:
+            os.eventfd_write(fd, 1)
+
+    # --- end ----------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Undoes what was done, newest first.  No request may be in flight, no thread inside."""
+        while self._undo:
+            name, disk, argument = self._undo.pop()
+            try:
+                if name == "exit_request":
+                    self._request_callback(name, argument)
+                else:
+                    self.control_callback(name, disk, argument)
+            except BlkmqError:
+                self.record.nr_errors += 1  # an error in an exit callback does not keep the others from running
+        self.executable.release(self)
+        self.memory.close()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+
+__all__ = ["Disk", "HrTimerRecord", "Memory", "RunningSet"]

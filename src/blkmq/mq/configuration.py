@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""A driver's attributes: what its ``config`` dataclass declares, and a checked instance of it.
+
+The same table becomes keyword arguments in Python, options of the command line, module parameters and
+configfs files, so a value may also come as a string.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import re
+from dataclasses import MISSING, dataclass
+from enum import IntEnum
+from typing import Any, get_type_hints
+
+from blkmq.mq.at_rest import AtRest, at_rest
+from blkmq.mq.errors import ConfigError, DriverError
+
+_TRUE, _FALSE = {"y", "yes", "true", "on", "1"}, {"n", "no", "false", "off", "0"}
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a driver, for tables, command lines, module parameters and configfs."""
+
+    name: str
+    rest: AtRest  #: size, or enum, or bool
+    default: int | None  #: None: it must be given
+    doc: str  #: the text of its ``#:`` comment: its unit, and what it does
+
+    @property
+    def type_name(self) -> str:
+        """``u32``, ``bool``, or the enum's name."""
+        return str(self.rest)
+
+    @property
+    def const(self) -> bool:
+        """Whether it is a mode (``Const[...]``), which may be compiled in."""
+        return self.rest.const
+
+    @property
+    def enum(self) -> type[IntEnum] | None:
+        return self.rest.enum
+
+    @property
+    def minimum(self) -> int:
+        return self.rest.minimum
+
+    @property
+    def maximum(self) -> int:
+        return self.rest.maximum
+
+
+def config_class_of(driver: type) -> type | None:
+    """The dataclass that the driver's ``config: ...`` names; None when it has no attributes."""
+    config = _hints(driver).get("config")
+    if config is None or config is Any:
+        return None
+    if not (isinstance(config, type) and dataclasses.is_dataclass(config)):
+        raise ConfigError(
+            f"{driver.__name__}.config",
+            config,
+            "is no dataclass",
+            hint="declare `@dataclass(frozen=True, kw_only=True) class ...Config` and annotate `config: ...Config`",
+        )
+    return config
+
+
+def attributes_of(driver: type) -> list[Attribute]:
+    """The driver's attributes in the order of their declaration."""
+    config = config_class_of(driver)
+    if config is None:
+        return []
+    hints, docs = _hints(config), doc_comments(config)
+    attributes = []
+    for field in dataclasses.fields(config):
+        rest = at_rest(hints[field.name])
+        if rest is None:
+            raise ConfigError(
+                f"{config.__name__}.{field.name}",
+                hints[field.name],
+                "is no sized integer, bool or IntEnum",
+                hint="write u32, u64, bool, Const[u8] … from blkmq",
+            )
+        default = None if field.default is MISSING else field.default
+        attributes.append(Attribute(field.name, rest, default, docs.get(field.name, "")))
+    return attributes
+
+
+def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
+    """The driver's configuration, from attributes by name; None for a driver without ``config``.
+
+    Values may be integers, bools, enum members, or strings of these as a command line has them.  An unknown
+    name, a missing one, a value out of range, and what the dataclass's own ``check()`` refuses, are ConfigErrors.
+    """
+    known = {attribute.name: attribute for attribute in attributes_of(driver)}
+    for name, value in attributes.items():
+        if name not in known:
+            raise ConfigError(
+                name, value, f"{driver.__name__} has no such attribute", hint=_near(name, list(known))
+            )
+    values = {}
+    for name, attribute in known.items():
+        value = attributes.get(name, attribute.default)
+        if value is None:
+            raise ConfigError(name, None, f"{driver.__name__} needs it", hint=f"give {name}=…")
+        values[name] = _entering(attribute, value)
+    config = config_class_of(driver)
+    if config is None:
+        return None
+    made = config(**values)
+    if check := getattr(made, "check", None):
+        check()
+    return made
+
+
+def doc_comments(cls: type) -> dict[str, str]:
+    """The ``#:`` comment behind, or in the lines before, each annotated field of a class and its bases."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        try:
+            lines = inspect.getsource(base).splitlines()
+        except (OSError, TypeError):
+            continue
+        docs |= _doc_comments(lines)
+    return docs
+
+
+def _doc_comments(lines: list[str]) -> dict[str, str]:
+    docs: dict[str, str] = {}
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    tree = ast.parse("\n".join(line[indent:] if line[:indent].isspace() else line for line in lines))
+    (definition,) = tree.body
+    assert isinstance(definition, ast.ClassDef)
+    for statement in definition.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            behind = re.search(r"#:\s*(.*)", lines[(statement.end_lineno or statement.lineno) - 1])
+            above: list[str] = []
+            for line in reversed(lines[: statement.lineno - 1]):
+                if not line.strip().startswith("#:"):
+                    break
+                above.insert(0, line.strip()[2:].strip())
+            docs[statement.target.id] = behind[1].strip() if behind else " ".join(above)
+    return docs
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise ConfigError(
+            cls.__name__,
+            error.name,
+            "an annotation names what its module does not have",
+            hint="import the name, or define the class at the top of its module",
+        ) from None
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(near) + "?"
+    return "known attributes: " + ", ".join(known) if known else "it has no attributes"
+
+
+def _entering(attribute: Attribute, value: object) -> int:
+    name, rest = attribute.name, attribute.rest
+    number = _parsed(attribute, value) if isinstance(value, str) else value
+    if not isinstance(number, int):
+        raise ConfigError(name, value, f"is no {rest}", hint=_values(attribute))
+    try:
+        return rest.entering(name, number)
+    except DriverError:
+        rule = f"is no {rest}" if rest.enum or rest.boolean else f"outside {rest.minimum}..{rest.maximum} of a {rest}"
+        raise ConfigError(name, value, rule, hint=_values(attribute)) from None
+
+
+def _parsed(attribute: Attribute, text: str) -> int | None:
+    word = text.strip()
+    if attribute.rest.boolean:
+        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else None
+    if attribute.enum and word.upper() in attribute.enum.__members__:
+        return attribute.enum[word.upper()]
+    try:
+        return int(word, 0)
+    except ValueError:
+        return None
+
+
+def _values(attribute: Attribute) -> str:
+    if attribute.enum:
+        return "one of " + ", ".join(f"{name} ({int(member)})" for name, member in attribute.enum.__members__.items())
+    if attribute.rest.boolean:
+        return "Y or N"
+    return f"an integer {attribute.minimum}..{attribute.maximum}" + (f", {attribute.doc}" if attribute.doc else "")

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""C twin: ``struct hrtimer``; Rust twin: ``kernel::time::hrtimer::HrTimer``."""
+
+from __future__ import annotations
+
+from blkmq.mq.request import Request
+from blkmq.mq.verb import verb
+
+
+class HrTimer:
+    """Calls the driver's method that has its field's name, once, at least ``nsec`` later.
+
+    In ``Pdu`` it serves a request: ``def timer(self, rq: Request) -> None``; in the driver it serves the
+    disk: ``def timer(self) -> None``.  The callback runs on the request's hardware queue (a disk's
+    timer: on queue 0) and may not sleep.  A request that has ended before is not called for.
+    """
+
+    @verb()
+    def start(self, nsec: int, rq: Request | None = None) -> None:
+        """Arms the timer, again if it was armed; negative is a value error. C: ``hrtimer_start`` (relative)."""
+        raise NotImplementedError
+
+    @verb(fallible=False)
+    def cancel(self) -> bool:
+        """Disarms it; whether it was armed. Does not wait for a running callback. C: ``hrtimer_try_to_cancel``."""
+        raise NotImplementedError

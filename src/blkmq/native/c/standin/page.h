@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs of Page: dispatch/nouns/page.py.  A page stays mapped while its store lives. */
+#ifndef BLKMQ_PAGE_H
+#define BLKMQ_PAGE_H
+
+#include <string.h>
+
+static inline bool blkmq_page_present(struct blkmq_page page)
+{
+	return page.memory != NULL;
+}
+
+/* Notes an error if it is none. */
+static inline bool blkmq_page_absent(struct blkmq_call *call, struct blkmq_page page)
+{
+	return blkmq_bad(call, !page.memory, BLKMQ_FAULT_ABSENT, 0);
+}
+
+static inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index)
+{
+	if (blkmq_page_absent(call, page) || blkmq_bad_index(call, index, BLKMQ_PAGE_SIZE))
+		return 0;
+	return READ_ONCE(page.memory[index]);
+}
+
+static inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value)
+{
+	if (blkmq_page_absent(call, page) || blkmq_bad_index(call, index, BLKMQ_PAGE_SIZE) ||
+	    blkmq_bad_value(call, value, 0, 255))
+		return;
+	WRITE_ONCE(page.memory[index], (u8)value);
+}
+
+static inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes)
+{
+	if (blkmq_page_absent(call, page))
+		return;
+	if (offset < 0 || nr_bytes < 0 || nr_bytes > BLKMQ_PAGE_SIZE || offset > BLKMQ_PAGE_SIZE - nr_bytes)
+		blkmq_fail(call, BLKMQ_FAULT_INDEX, offset);
+	else if (!blkmq_burn(call, nr_bytes / BLKMQ_BYTES_PER_FUEL))
+		memset(page.memory + offset, 0, (size_t)nr_bytes);
+}
+
+#endif

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""``@hot``: a function of a hot loop, plain Python until compiled code calls it.
+
+Nothing here imports Numba before :func:`enable` runs; then every hot function can be called from
+compiled code, which Numba compiles and inlines, while Python still runs the same text interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+JIT_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+_functions: list[Callable[..., Any]] = []
+_enabled = 0
+
+
+def hot(function: F) -> F:
+    """Marks a function as part of a hot loop; returns it unchanged."""
+    _functions.append(function)
+    return function
+
+
+def enable() -> None:
+    """Makes all hot functions and the native verbs known to Numba; may be called again after imports."""
+    global _enabled
+    from numba.extending import register_jitable
+
+    from blkmq.native import twins
+
+    twins.register()
+    for function in _functions[_enabled:]:
+        register_jitable(**JIT_OPTIONS)(function)
+    _enabled = len(_functions)

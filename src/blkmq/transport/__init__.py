@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The doors: how programs reach a disk."""

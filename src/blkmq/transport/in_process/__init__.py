@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The door for tests and for embedding: a disk as a Python object."""

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""A disk as a Python object: read, write, flush, discard, write zeroes; at once, later, or awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from types import TracebackType
+
+from blkmq.abi.blk_types import SECTOR_SHIFT, SECTOR_SIZE
+from blkmq.abi.blkdev import BLK_FEAT_FUA, BLK_FEAT_WRITE_CACHE
+from blkmq.dispatch.report import Report
+from blkmq.dispatch.running_set import NR_SEGMENTS_MAX, RunningSet
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.req_op import ReqFlag, ReqOp
+from blkmq.transport.in_process.operation import Operation
+from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
+
+
+class Door:
+    """The threads of a running set: one for each hardware queue, and one for works."""
+
+    def __init__(self, running: RunningSet) -> None:
+        self.running = running
+        self.queues = [QueueThread(running, index) for index in range(running.tag_set.nr_hw_queues)]
+        self.worker = WorkThread(running)
+        self.open = True
+        for thread in (*self.queues, self.worker):
+            thread.start()
+        self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
+        for disk in self.disks:
+            running.control_callback("open", disk.index)
+
+    def close(self) -> None:
+        """Waits for what is in flight (the tag set's timeout bounds it), then takes everything down."""
+        if not self.open:
+            return
+        self.open = False
+        for thread in self.queues:
+            thread.stop()
+        for thread in self.queues:
+            thread.join()
+        self.worker.stop()
+        self.worker.join()
+        for disk in self.disks:
+            self.running.control_callback("release", disk.index)
+        self.running.close()
+
+
+class InProcessDisk:
+    """A disk in this process.  Any thread may use it; every call may be one of many under way.
+
+    Offsets and lengths are bytes, multiples of the logical block size.  An error of the disk raises
+    :class:`DiskError`, an OSError with the kernel's errno; a wrong argument raises before anything is sent.
+    """
+
+    def __init__(self, door: Door, index: int) -> None:
+        self._door = door
+        self._disk = door.running.disks[index]
+        self.index = index
+
+    # --- what it is ---------------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        return self._disk.gen_disk.disk_name
+
+    @property
+    def size(self) -> int:
+        """Capacity in bytes."""
+        return self._disk.record.capacity_sectors << SECTOR_SHIFT
+
+    @property
+    def block_size(self) -> int:
+        """Logical block size in bytes."""
+        return self._disk.limits.logical_block_size
+
+    def counters(self) -> dict[str, int]:
+        """What the tag set has counted: requests, requeues, timeouts, errors, stale ends …"""
+        return self._door.running.counters()
+
+    def reports(self) -> Sequence[Report]:
+        """The newest errors of the driver's callbacks, each with file and line."""
+        return list(self._door.running.reports())
+
+    # --- at once ------------------------------------------------------------------------------------------
+    def read(self, offset: int, nr_bytes: int) -> bytes:
+        """Reads ``nr_bytes`` from ``offset`` on."""
+        return self.submit_read(offset, nr_bytes).result()
+
+    def write(self, offset: int, data: bytes, *, fua: bool = False) -> None:
+        """Writes; with ``fua`` it returns only when the data is on stable storage."""
+        self.submit_write(offset, data, fua=fua).result()
+
+    def flush(self) -> None:
+        """Puts everything that was written before on stable storage."""
+        self.submit_flush().result()
+
+    def discard(self, offset: int, nr_bytes: int) -> None:
+        """Tells the disk that a range is not needed any more."""
+        self.submit(ReqOp.DISCARD, offset, nr_bytes).result()
+
+    def write_zeroes(self, offset: int, nr_bytes: int) -> None:
+        """Makes a range read as zeroes."""
+        self.submit(ReqOp.WRITE_ZEROES, offset, nr_bytes).result()
+
+    # --- later --------------------------------------------------------------------------------------------
+    def submit_read(self, offset: int, nr_bytes: int) -> Future[bytes]:
+        return self.submit(ReqOp.READ, offset, nr_bytes)
+
+    def submit_write(self, offset: int, data: bytes, *, fua: bool = False) -> Future[bytes]:
+        if fua and self._disk.limits.features & BLK_FEAT_WRITE_CACHE and not self._disk.limits.features & BLK_FEAT_FUA:
+            # The block layer's way where the disk has no FUA: write, then flush.
+            self.submit(ReqOp.WRITE, offset, len(data), data=data).result()
+            return self.submit_flush()
+        flags = ReqFlag.FUA if fua and self._disk.limits.features & BLK_FEAT_FUA else ReqFlag(0)
+        return self.submit(ReqOp.WRITE, offset, len(data), data=data, flags=flags)
+
+    def submit_flush(self) -> Future[bytes]:
+        return self.submit(ReqOp.FLUSH, 0, 0)
+
+    def submit(
+        self,
+        op: ReqOp,
+        offset: int,
+        nr_bytes: int,
+        *,
+        data: bytes | None = None,
+        flags: ReqFlag = ReqFlag(0),
+        queue: int | None = None,
+    ) -> Future[bytes]:
+        """Sends any operation, to a hardware queue of one's choice if need be; the future holds what was read."""
+        limits = self._disk.limits
+        done: Future[bytes] = Future()
+        if not self._door.open:
+            raise OSError(errno.ENODEV, f"{self.name} is gone")
+        if op is ReqOp.FLUSH and not limits.features & BLK_FEAT_WRITE_CACHE:
+            done.set_result(b"")  # nothing to flush: the block layer does not ask the driver
+            return done
+        if offset % limits.logical_block_size or nr_bytes % limits.logical_block_size or offset < 0 or nr_bytes < 0:
+            raise OSError(errno.EINVAL, f"{nr_bytes} bytes at {offset}: not in blocks of {limits.logical_block_size}")
+        if offset + nr_bytes > self.size:
+            raise OSError(errno.EIO, f"{nr_bytes} bytes at {offset}: beyond the end of {self.name} ({self.size} bytes)")
+        if self._disk.record.read_only and op not in (ReqOp.READ, ReqOp.FLUSH):
+            raise OSError(errno.EPERM, f"{self.name} is read-only")
+        if data is not None and len(data) != nr_bytes:
+            raise ValueError(f"{len(data)} bytes of data for a length of {nr_bytes}")
+        if nr_bytes == 0 and op in (ReqOp.READ, ReqOp.WRITE):
+            done.set_result(b"")
+            return done
+        buffer = None
+        if op in (ReqOp.READ, ReqOp.WRITE):
+            buffer = ctypes.create_string_buffer(data, nr_bytes) if data is not None else ctypes.create_string_buffer(nr_bytes)
+        pieces = self._pieces(op, offset, nr_bytes, flags, buffer)
+        thread = self._door.queues[self._map(op, flags) if queue is None else queue]
+        for piece in pieces:
+            thread.submit(piece)
+        return pieces[0].future if len(pieces) == 1 else _joined(pieces, op, buffer)
+
+    def _pieces(
+        self, op: ReqOp, offset: int, nr_bytes: int, flags: ReqFlag, buffer: ctypes.Array[ctypes.c_char] | None
+    ) -> list[Operation]:
+        """The operation, split where the limits want it. C: ``bio_split_to_limits``."""
+        limit = self._limit(op)
+        if limit == 0:
+            operation = Operation(op, offset >> SECTOR_SHIFT, nr_bytes, flags, self.index, None)
+            operation.finish(BlkStatus.NOTSUPP)
+            operation.future.result()
+        pieces = []
+        for start in range(0, max(nr_bytes, 1), limit):
+            length = min(limit, nr_bytes - start)
+            part = None
+            if buffer is not None:
+                part = (ctypes.c_char * length).from_buffer(buffer, start)
+            pieces.append(Operation(op, (offset + start) >> SECTOR_SHIFT, length, flags, self.index, part))
+        return pieces
+
+    def _limit(self, op: ReqOp) -> int:
+        """Most bytes of one request; 0: the disk does not take such requests."""
+        limits = self._disk.limits
+        sectors = {
+            ReqOp.DISCARD: limits.max_discard_sectors,
+            ReqOp.WRITE_ZEROES: limits.max_write_zeroes_sectors,
+            ReqOp.SECURE_ERASE: limits.max_secure_erase_sectors,
+            ReqOp.READ: limits.max_sectors,
+            ReqOp.WRITE: limits.max_sectors,
+        }.get(op, 1 << 31)
+        block = max(limits.logical_block_size, SECTOR_SIZE)
+        most = sectors << SECTOR_SHIFT
+        if op in (ReqOp.READ, ReqOp.WRITE):
+            most = min(most, NR_SEGMENTS_MAX << 12)
+        return most // block * block
+
+    def _map(self, op: ReqOp, flags: ReqFlag) -> int:
+        """The hardware queue for an operation of this thread. C: ``blk_mq_map_queue``."""
+        kind = HctxType.DEFAULT
+        if flags & ReqFlag.POLLED:
+            kind = HctxType.POLL
+        elif op is ReqOp.READ:
+            kind = HctxType.READ
+        tag_set = self._door.running.tag_set
+        queues = tag_set.queues(kind) or tag_set.queues(HctxType.DEFAULT)
+        return queues[threading.get_ident() // 64 % len(queues)]
+
+    # --- awaited ------------------------------------------------------------------------------------------
+    async def aread(self, offset: int, nr_bytes: int) -> bytes:
+        return await asyncio.wrap_future(self.submit_read(offset, nr_bytes))
+
+    async def awrite(self, offset: int, data: bytes, *, fua: bool = False) -> None:
+        await asyncio.wrap_future(self.submit_write(offset, data, fua=fua))
+
+    async def aflush(self) -> None:
+        await asyncio.wrap_future(self.submit_flush())
+
+    async def adiscard(self, offset: int, nr_bytes: int) -> None:
+        await asyncio.wrap_future(self.submit(ReqOp.DISCARD, offset, nr_bytes))
+
+    async def awrite_zeroes(self, offset: int, nr_bytes: int) -> None:
+        await asyncio.wrap_future(self.submit(ReqOp.WRITE_ZEROES, offset, nr_bytes))
+
+    # --- its end ------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Removes the disk, and the others of its tag set: waits for what is under way."""
+        self._door.close()
+
+    def __enter__(self) -> InProcessDisk:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _joined(pieces: list[Operation], op: ReqOp, buffer: ctypes.Array[ctypes.c_char] | None) -> Future[bytes]:
+    """One future for the pieces of an operation: the first error, or the whole result."""
+    whole: Future[bytes] = Future()
+    left = [len(pieces)]
+    lock = threading.Lock()
+
+    def on_done(future: Future[bytes]) -> None:
+        with lock:
+            left[0] -= 1
+            last = left[0] == 0
+        if last:
+            error = next((e for piece in pieces if (e := piece.future.exception()) is not None), None)
+            if error is not None:
+                whole.set_exception(error)
+            else:
+                whole.set_result(buffer.raw if buffer is not None and op is ReqOp.READ else b"")
+
+    for piece in pieces:
+        piece.future.add_done_callback(on_done)
+    return whole

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""One I/O of a client, before it has a tag. C twin: ``struct bio``."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.req_op import ReqFlag, ReqOp
+
+
+class DiskError(OSError):
+    """An I/O that ended with a block status other than OK; ``errno`` is the kernel's for it."""
+
+    def __init__(self, status: BlkStatus, op: ReqOp, sector: int) -> None:
+        errno = -status.to_errno()
+        super().__init__(errno, f"{op.name} at sector {sector} ended with BLK_STS_{status.name}")
+        self.status = status
+
+
+@dataclass(eq=False)
+class Operation:
+    """What a client asked for; ``buffer`` is what is read into or written from."""
+
+    op: ReqOp
+    sector: int
+    nr_bytes: int
+    flags: ReqFlag
+    disk: int
+    buffer: ctypes.Array[ctypes.c_char] | None
+    future: Future[bytes] = field(default_factory=Future)
+
+    def finish(self, status: BlkStatus) -> None:
+        """Hands the result to the client."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if status is not BlkStatus.OK:
+            self.future.set_exception(DiskError(status, self.op, self.sector))
+        else:
+            self.future.set_result(self.buffer.raw if self.buffer is not None and self.op is ReqOp.READ else b"")

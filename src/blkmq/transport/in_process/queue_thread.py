@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The thread of one hardware queue: takes a tag for each operation, runs the queue, hands results back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections import deque
+
+from blkmq.abi.page import PAGE_SIZE
+from blkmq.dispatch.hctx import append
+from blkmq.dispatch.request import RequestRecord, segment_at
+from blkmq.dispatch.running_set import RunningSet
+from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag, status_of
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.transport.in_process.operation import Operation
+
+WAIT_NSEC = 100_000_000  #: how long the compiled loop may sleep before it looks at Python again
+
+
+class QueueThread(threading.Thread):
+    """Runs a hardware queue until :meth:`stop`, and then until nothing is in flight."""
+
+    def __init__(self, running: RunningSet, index: int) -> None:
+        super().__init__(name=f"{running.executable.name}-hctx{index}", daemon=True)
+        self.running = running
+        self.queue = running.queues[index]
+        self.call_address = running.call_address(index)
+        self.pending: deque[Operation] = deque()
+        self.in_flight: dict[int, Operation] = {}
+        self.stopping = False
+        self.failure: BaseException | None = None
+
+    def submit(self, operation: Operation) -> None:
+        """Any thread."""
+        self.pending.append(operation)
+        self.wake()
+
+    def wake(self) -> None:
+        os.eventfd_write(self.queue.wake_fd, 1)
+
+    def stop(self) -> None:
+        """No more operations come; those under way still end."""
+        self.stopping = True
+        self.wake()
+
+    def run(self) -> None:
+        serve = self.running.executable.engine.serve
+        try:
+            while not (self.stopping and not self.pending and not self.in_flight):
+                self._fill()
+                link = serve(self.call_address, time.monotonic_ns() + WAIT_NSEC)
+                if link:
+                    self._reap(link)
+        except BaseException as error:  # a bug of ours: clients must not wait for ever
+            self.failure = error
+            for operation in [*self.in_flight.values(), *self.pending]:
+                operation.finish(BlkStatus.IOERR)
+            raise
+
+    def _fill(self) -> None:
+        """Gives waiting operations a tag each, as long as there are any."""
+        record = self.running.record
+        while self.pending:
+            index = get_tag(record, self.queue)
+            if index == NO_TAG:
+                return
+            operation = self.pending.popleft()
+            request = self.running.requests[index]
+            request.op = int(operation.op)
+            request.flags = int(operation.flags)
+            request.sector = operation.sector
+            request.nr_bytes = operation.nr_bytes
+            request.disk = operation.disk
+            self._cut(request, operation)
+            self.in_flight[index] = operation
+            append(record, self.queue, index)
+
+    @staticmethod
+    def _cut(request: RequestRecord, operation: Operation) -> None:
+        """The buffer in pieces of a page."""
+        if operation.buffer is None:
+            return
+        address = ctypes.addressof(operation.buffer)
+        for start in range(0, operation.nr_bytes, PAGE_SIZE):
+            piece = segment_at(request.segments, request.nr_segments)
+            piece.address = address + start
+            piece.nr_bytes = min(PAGE_SIZE, operation.nr_bytes - start)
+            request.nr_segments += 1
+
+    def _reap(self, link: int) -> None:
+        """Hands ended requests back, oldest first, and frees their tags."""
+        while link:
+            index = link - 1
+            request = self.running.requests[index]
+            link = request.next
+            status = BlkStatus(status_of(request))
+            put_tag(self.running.record, self.queue, index)
+            self.in_flight.pop(index).finish(status)
+
+
+class WorkThread(threading.Thread):
+    """Runs the tag set's queued works."""
+
+    def __init__(self, running: RunningSet) -> None:
+        super().__init__(name=f"{running.executable.name}-work", daemon=True)
+        self.running = running
+        self.stopping = False
+
+    def stop(self) -> None:
+        self.stopping = True
+        os.eventfd_write(self.running.record.work_fd, 1)
+
+    def run(self) -> None:
+        serve_works = self.running.executable.engine.serve_works
+        address = ctypes.addressof(self.running.worker_call)
+        while not self.stopping:
+            serve_works(address, time.monotonic_ns() + WAIT_NSEC)
+
+
+__all__ = ["QueueThread", "WorkThread"]
