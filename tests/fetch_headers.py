@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ Signed-By: {keyring}
 Targets: Packages
 Languages: none
 """
-# Read before the machine's apt.conf.d, which may name a proxy; Dir::Etc::Main is read after it.
+# apt reads this one first, then the machine's apt.conf.d, which may name a proxy, and last Dir::Etc::Main.
 APT_CONF = """\
 Dir::Etc::Main "{directory}/last.conf";
 Dir::Etc::SourceList "/dev/null";
@@ -107,9 +108,10 @@ def debian_mirrors(etc: Path) -> Iterator[str]:
 def stanzas(text: str) -> Iterator[tuple[str, str, str, str]]:
     """URIs, suites, components and key of each stanza of a ``.sources`` file."""
     for stanza in re.split(r"\n\s*\n", text):
-        field = {name.lower(): value for name, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)}
-        if "deb" in field.get("types", "").split() and field.get("enabled", "").strip().lower() != "no":
-            yield tuple(field.get(name, "") for name in ("uris", "suites", "components", "signed-by"))  # type: ignore[misc]
+        found = re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza)
+        field = defaultdict(str, {name.lower(): value for name, value in found})
+        if "deb" in field["types"].split() and field["enabled"].strip().lower() != "no":
+            yield field["uris"], field["suites"], field["components"], field["signed-by"]
 
 
 def lines(text: str) -> Iterator[tuple[str, str, str, str]]:
@@ -127,7 +129,8 @@ def private_apt(directory: Path, mirror: str) -> dict[str, str]:
     (directory / "sources/debian.sources").write_text(sources)
     (directory / "apt.conf").write_text(APT_CONF.format(directory=directory))
     user = "root" if os.geteuid() == 0 else ""  # else apt would fetch as _apt, who may not write here
-    (directory / "last.conf").write_text(LAST_CONF.format(user=user))
+    machines = '#include "/etc/apt/apt.conf";\n' if Path("/etc/apt/apt.conf").is_file() else ""
+    (directory / "last.conf").write_text(machines + LAST_CONF.format(user=user))
     return os.environ | {"APT_CONFIG": str(directory / "apt.conf"), "LC_ALL": "C"}
 
 

@@ -78,7 +78,7 @@ def _check_operator(scope: Scope, op: ast.operator, node: ast.AST) -> None:
     if isinstance(op, ast.Div):
         scope.refuse("true-division", node)
     if isinstance(op, ast.MatMult):
-        scope.refuse("expression", node)
+        scope.refuse("construct", node)
 
 
 def augmented(scope: Scope, old: Expr, op: ast.operator, value: ast.expr, node: ast.AST) -> Expr:

@@ -12,6 +12,7 @@ import re
 from blkmq.compiler.program import (
     Absent,
     AsInt,
+    Assign,
     Binary,
     Bool,
     Choose,
@@ -31,12 +32,12 @@ from blkmq.mq.integer import S64_MAX, S64_MIN
 #: Names that C, the kernel's macros or the printed text itself have taken.
 RESERVED = frozenset(
     """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
     asm typeof linux unix i386
-    bool true false u8 u16 u32 u64 s8 s16 s32 s64 NULL READ_ONCE WRITE_ONCE likely unlikely min_t max_t current
-    S64_MIN S64_MAX errno
-    call self shared pdu hw index value
+    bool true false u8 u16 u32 u64 s8 s16 s32 s64 NULL READ_ONCE WRITE_ONCE likely unlikely min_t max_t
+    current S64_MIN S64_MAX errno
+    call self shared pdu hw element stored
     """.split()  # noqa: SIM905
 )
 
@@ -188,6 +189,14 @@ def _compare(expr: Compare) -> tuple[str, int]:
         negated = "!" if expr.op in ("is", "==") else ""
         return f"{negated}{PRESENT[expr.left.type.kind]}({expression(expr.left)})", _UNARY
     return f"{_operand(expr.left, _SUM)} {expr.op} {_operand(expr.right, _SUM)}", _COMPARE
+
+
+def assignment(s: Assign) -> str:
+    """``position += step``."""
+    target, value = c_name(s.target), s.value
+    if isinstance(value, Binary) and value.op in "+-*&|^" and value.left == Local(value.left.type, s.target):
+        return f"{target} {value.op}= {expression(value.right)}"
+    return f"{target} = {expression(value)}"
 
 
 _INVERSE = {

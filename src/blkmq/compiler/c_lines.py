@@ -64,7 +64,7 @@ class Lines:
             case Root.TAG_SET | Root.LIMITS | Root.DISK:
                 return f"blkmq_{place.root.value}(call)"
         assert place.handle is not None
-        name = place.root.value
+        name: str = place.root.value
         verb = "blkmq_request_pdu" if place.root is Root.PDU else "blkmq_hw_ctx_data"
         self._scratch[name] = f"struct {driver}_{name} *{name}"
         self._put(f"{name} = {verb}(call, {expression(place.handle)});", line)
@@ -79,7 +79,7 @@ class Lines:
             return text
         if isinstance(place.index, Int) and 0 <= place.index.value < place.field.length:
             return f"{text}[{place.index.value}]"
-        index = self._once("index", place.index, line)
+        index = self._once("element", place.index, line)
         self._leave_if(f"blkmq_bad_index(call, {index}, {place.field.length})", line)
         return f"{text}[{index}]"
 
@@ -103,7 +103,7 @@ def function_name(program: Program, name: str) -> str:
 
 
 def signature(program: Program, function: Function) -> str:
-    """The head of a function: ``static s64 slow_ram_transfer(struct blkmq_call *call, struct slow_ram *self)``."""
+    """``static s64 slow_ram_transfer(struct blkmq_call *call, struct slow_ram *self)`` and the like."""
     parameters = ["struct blkmq_call *call"]
     if function.method:
         parameters.append(f"struct {program.snake_name} *self")

@@ -8,12 +8,16 @@ what may raise leaves its line in ``call->at`` first and is followed by a look a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from blkmq.compiler.c_expression import c_name, snake
 from blkmq.compiler.c_lines import CLine, function_name
 from blkmq.compiler.c_statement import FunctionPrinter
 from blkmq.compiler.program import Entry, Field, Function, Kind, Program, Record
+
+MAX_COLUMNS = 100  #: checkpatch.pl's max_line_length
 
 #: How an argument of ``blkmq_entry``, an s64, becomes a value of each kind.
 _FROM_WORD = {
@@ -32,7 +36,8 @@ def print_c(program: Program, *, lines: bool = True) -> str:
     for record in program.records:
         text += [*_record(program, record), CLine("")]
     for function in program.functions:
-        text += [CLine(f"/* {function.name}, {program.files[function.file]}:{function.line} */")]
+        name = PurePath(program.files[function.file]).name
+        text += [CLine(f"/* {function.name}, {name}:{function.line} */")]
         text += [*_mapped(program, function, lines), CLine("")]
     if lines:
         text.append(CLine('#line 1 "entry"'))
@@ -57,10 +62,8 @@ def _record(program: Program, record: Record) -> Iterator[CLine]:
     yield CLine(f"struct {record.name} {{")
     for field in record.fields:
         length = f"[{field.length}]" if field.length else ""
-        comment = ", ".join(filter(None, (field.enum, field.unit))).replace("*/", "* /")
-        yield CLine(
-            f"\t{_field_type(field)} {c_name(field.name)}{length};" + (f" /* {comment} */" if comment else "")
-        )
+        comment = " ".join(filter(None, (field.enum, *field.unit.split()))).replace("*/", "* /")
+        yield CLine(f"\t{_field_type(field)} {c_name(field.name)}{length};" + (f" /* {comment} */" if comment else ""))
     if not record.fields:
         yield CLine("\ts64 nothing;")
     yield CLine("};")
@@ -85,8 +88,23 @@ def _mapped(program: Program, function: Function, lines: bool) -> Iterator[CLine
         if lines and line.line and line.line != counted:
             yield CLine(f'#line {line.line} "{file}"')
             counted = line.line
-        yield line
-        counted += 1
+        for part in wrapped(line.text):
+            yield CLine(part)
+            counted += 1
+
+
+def wrapped(text: str) -> Iterator[str]:
+    """A line of C, broken behind a comma or an operator where it is longer than the kernel likes."""
+    indent = "\t" * (len(text) - len(text.lstrip("\t")) + 2)
+    while len(text.expandtabs(8)) > MAX_COLUMNS:
+        ends = [match.end() for match in re.finditer(r"\S(,|\|\||&&) ", text)]
+        fitting = [end for end in ends if len(text[:end].rstrip().expandtabs(8)) <= MAX_COLUMNS]
+        if not ends:
+            break
+        cut = max(fitting, default=ends[0])
+        yield text[:cut].rstrip()
+        text = indent + text[cut:]
+    yield text
 
 
 def _entry(program: Program) -> Iterator[CLine]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from blkmq.compiler.c_expression import (
     NOTHING,
+    assignment,
     c_name,
     declared,
     expression,
@@ -78,8 +80,15 @@ class FunctionPrinter(Lines):
 
     # --- statements ----------------------------------------------------------------------------------
     def _statements(self, statements: Sequence[Stmt]) -> None:
-        for statement in statements:
-            self._statement(statement)
+        start = ""  #: of the count of the loop that follows
+        for statement, following in zip_longest(statements, statements[1:]):
+            if isinstance(statement, Assign) and _counts(following) == statement.target:
+                start = assignment(statement)
+            elif isinstance(statement, Loop):
+                self._loop(statement, start)
+                start = ""
+            else:
+                self._statement(statement)
 
     def _block(self, statements: Sequence[Stmt]) -> None:
         self._depth += 1
@@ -89,7 +98,7 @@ class FunctionPrinter(Lines):
     def _statement(self, s: Stmt) -> None:
         match s:
             case Assign():
-                self._put(f"{c_name(s.target)} = {expression(s.value)};", s.line)
+                self._put(f"{assignment(s)};", s.line)
             case Fetch():
                 self._fetch(s)
             case Store():
@@ -102,8 +111,6 @@ class FunctionPrinter(Lines):
                 self._guard(s)
             case If():
                 self._if(s, "if")
-            case Loop():
-                self._loop(s)
             case EachSegment():
                 self._each_segment(s)
             case Locked():
@@ -135,7 +142,7 @@ class FunctionPrinter(Lines):
         value = expression(s.value)
         sized = s.place.field.sized
         if not s.checked and sized is not None:
-            value = self._once("value", s.value, s.line)
+            value = self._once("stored", s.value, s.line)
             self._leave_if(f"blkmq_bad_value(call, {value}, {bounds_of(sized)})", s.line)
         what = self._lvalue(s.place, s.line)
         if s.place.field.noun:
@@ -183,12 +190,10 @@ class FunctionPrinter(Lines):
             case Check.ASSERT:
                 self._leave_if(f"blkmq_bad_assert(call, {left})", s.line)
             case Check.MEMBER:
-                value = self._once("value", s.left, s.line)
+                value = self._once("stored", s.left, s.line)
                 self._put(f"switch ({value}) {{", s.line)
                 for first, last in _runs(s.members):
-                    self._put(
-                        f"case {integer(first)}{f' ... {integer(last)}' if last > first else ''}:", s.line
-                    )
+                    self._put(f"case {integer(first)}{f' ... {integer(last)}' if last > first else ''}:", s.line)
                 self._put("\tbreak;", s.line)
                 self._put("default:", s.line)
                 self._put(f"\tblkmq_fail(call, BLKMQ_FAULT_{s.fault.name}, {value});", s.line)
@@ -198,8 +203,13 @@ class FunctionPrinter(Lines):
     def _if(self, s: If, keyword: str) -> None:
         at = self._at
         self._put(f"{keyword} ({expression(s.test)}) {{", s.line)
+        start = len(self._body)
         self._block(s.then)
         self._at = at
+        if len(self._body) == start + 1 and not s.otherwise and keyword == "if":
+            head = self._body[start - 1]
+            self._body[start - 1] = CLine(head.text.removesuffix(" {"), head.line)
+            return
         match s.otherwise:
             case []:
                 self._put("}", 0)
@@ -227,19 +237,24 @@ class FunctionPrinter(Lines):
         self._leave_if("blkmq_burn(call, 1)", s.line)
         self._depth -= 1
 
-    def _loop(self, s: Loop) -> None:
+    def _loop(self, s: Loop, start: str) -> None:
         self._at = 0
-        endless = isinstance(s.test, Bool) and s.test.value
-        if s.head or endless:
+        counts = bool(_counts(s))
+        if counts:
+            (step,) = s.step
+            assert isinstance(step, Assign)
+            self._put(f"for ({start}; {expression(s.test)}; {assignment(step)}) {{", s.line)
+        elif s.head or s.test == Bool(s.test.type, True):
             self._put("for (;;) {", s.line)
             self._block(s.head)
-            if not endless:
+            if not isinstance(s.test, Bool):
                 self._put(f"\tif ({expression(negated(s.test))})", s.line)
                 self._put("\t\tbreak;", s.line)
         else:
             self._put(f"while ({expression(s.test)}) {{", s.line)
         self._turn(s)
-        self._block(s.step)
+        if not counts:
+            self._block(s.step)
         self._put("}", 0)
         self._at = 0
 
@@ -292,6 +307,14 @@ def _targets(statement: Stmt) -> list[str]:
     """The locals that a statement sets."""
     target = getattr(statement, "target", "")
     return [target] if target else []
+
+
+def _counts(statement: Stmt | None) -> str:
+    """The local that a loop counts with, as C's ``for`` does; "" if it is no such loop."""
+    if not isinstance(statement, Loop) or statement.head or len(statement.step) != 1:
+        return ""
+    (step,) = statement.step
+    return step.target if isinstance(step, Assign) else ""
 
 
 def _continues(body: Sequence[Stmt]) -> bool:

@@ -51,6 +51,10 @@ class Driver:
         """Whether a function is the driver's or its base classes', not blkmq's."""
         return is_python_function(function) and function.__module__ != Operations.__module__
 
+    def has(self, name: str) -> bool:
+        """Whether the driver's class has an attribute of this name."""
+        return inspect.getattr_static(self.cls, name, None) is not None
+
     def method_names(self) -> list[str]:
         return [n for n in dir(self.cls) if self.is_own(inspect.getattr_static(self.cls, n, None))]
 
@@ -143,7 +147,7 @@ class Driver:
 
     def _check_end(self, scope: Scope) -> None:
         signature = scope.signature
-        if scope.assigned is not None and signature.returns.kind is not Kind.NONE:
+        if scope.assigned is not None and not scope.rejected and signature.returns.kind is not Kind.NONE:
             node = signature.source.node
             self.refuse("missing-return", f"def {node.name}", signature.source.file, node.lineno)
 

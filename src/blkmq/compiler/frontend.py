@@ -15,6 +15,7 @@ from blkmq.compiler.nouns import CALLERS
 from blkmq.compiler.program import Entry, Field, Program
 from blkmq.compiler.records import snake_case
 from blkmq.compiler.refused import Refused
+from blkmq.compiler.sharing import check_sharing
 from blkmq.compiler.signatures import Signature
 from blkmq.compiler.source import is_python_function
 from blkmq.mq.configuration import attributes_of, configuration_of
@@ -48,7 +49,7 @@ def translate(cls: type[Operations], config: Any = None, fold: bool = False) -> 
 
 
 def _slot_entries(driver: Driver) -> Iterator[Entry]:
-    if not is_python_function(inspect.getattr_static(driver.cls, "queue_rq", None)):
+    if not driver.has("queue_rq"):
         near = difflib.get_close_matches("queue_rq", driver.method_names(), n=1, cutoff=0.7)
         hint = f"did you mean queue_rq where you wrote {near[0]}?" if near else ""
         driver.refuse("queue-rq", f"class {driver.cls.__name__}", hint=hint)
@@ -59,14 +60,21 @@ def _slot_entries(driver: Driver) -> Iterator[Entry]:
         if function is None:
             continue
         if not is_python_function(function):
-            driver.refuse("slot-signature", f"{slot.name} = {function!r}"[:80])
+            driver.refuse("decorator", slot.name, *_where(function))
             continue
         signature = driver.method(function, owner)
         wanted = tuple(_comparable(kind) for _, kind in slot.parameters)
         _check(driver, signature, (*wanted, _comparable(slot.returns)), spelled_slot(slot))
         driver.lower(signature)
         yield Entry(slot.number, signature.name, slot)
-    _check_near_slots(driver)
+    if driver.has("queue_rq"):
+        _check_near_slots(driver)
+
+
+def _where(thing: object) -> tuple[str, int]:
+    """File and line of what a decorator made of a function; "" and 0 if they cannot be found."""
+    code = getattr(getattr(thing, "__wrapped__", None), "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else ("", 0)
 
 
 def _comparable(annotation: Any) -> Any:
@@ -125,6 +133,3 @@ def _check_near_slots(driver: Driver) -> None:
             hint = f"did you mean {near[0]}? A helper that is not used begins with an underscore"
             driver.refuse("unknown-slot", f"def {name}", code.co_filename, code.co_firstlineno, hint=hint)
 
-
-def check_sharing(driver: Driver, entries: list[Entry]) -> None:
-    """Decision 7 of the design."""

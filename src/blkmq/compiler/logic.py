@@ -209,7 +209,15 @@ def _membership(scope: Scope, op: ast.cmpop, left: ast.expr, right: ast.expr) ->
 # --- := -----------------------------------------------------------------------------------------------------
 @lowers(ast.NamedExpr)
 def _named_expression(scope: Scope, node: ast.NamedExpr) -> Expr:
+    if node not in scope.walruses:
+        scope.refuse("walrus", node)
     return assign_local(scope, node.target, scope.value(node.value), node)
+
+
+def decision(scope: Scope, node: ast.expr) -> Expr:
+    """Lowers the condition of ``if`` or ``while``."""
+    scope.walruses |= walruses_in(node)
+    return test(scope, node)
 
 
 def assigned_when(node: ast.expr, outcome: bool) -> set[str]:
@@ -220,3 +228,17 @@ def assigned_when(node: ast.expr, outcome: bool) -> set[str]:
         all_ran = isinstance(node.op, ast.And) is outcome
         return set().union(*(assigned_when(v, outcome) for v in (node.values if all_ran else node.values[:1])))
     return {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+
+
+def walruses_in(node: ast.expr) -> set[ast.NamedExpr]:
+    """The ``:=`` that a condition may hold: an operand of and, or, not, a comparison, or all of it."""
+    match node:
+        case ast.NamedExpr():
+            return {node}
+        case ast.BoolOp(values=parts):
+            return set().union(*map(walruses_in, parts))
+        case ast.UnaryOp(operand=part):
+            return walruses_in(part)
+        case ast.Compare(left=left, comparators=others):
+            return set().union(*map(walruses_in, [left, *others]))
+    return set()

@@ -7,8 +7,8 @@ import ast
 import builtins
 
 from blkmq.compiler.arithmetic import in_order
-from blkmq.compiler.convert import number, test
-from blkmq.compiler.logic import assigned_when
+from blkmq.compiler.convert import number
+from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, is_parameter
 from blkmq.compiler.nouns import BOOL, S64
 from blkmq.compiler.program import (
@@ -35,7 +35,7 @@ def _while(scope: Scope, node: ast.While) -> None:
     live = set(scope.live_temps)
     line = scope.line
     with scope.block() as head:
-        condition = test(scope, node.test)
+        condition = decision(scope, node.test)
     scope.live_temps = live
     if isinstance(condition, Bool) and not condition.value:
         return

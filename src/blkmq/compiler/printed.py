@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import cfunc, int64, njit
 
-from blkmq.native.hot import JIT_OPTIONS, enable
+from blkmq.native.hot import INNER_OPTIONS, JIT_OPTIONS, enable
 from blkmq.native.integer import add, mul, shl, sub
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
 
@@ -33,7 +33,7 @@ def times(element: Any, count: int) -> Any:
 
 def function(text: Callable[..., Any]) -> Any:
     """A method of the driver, compiled into the entry point."""
-    return njit(**JIT_OPTIONS)(text)
+    return njit(**INNER_OPTIONS)(text)
 
 
 def entry_point(text: Callable[..., Any]) -> Any:

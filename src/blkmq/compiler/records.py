@@ -13,7 +13,7 @@ from blkmq.compiler.nouns import CALLERS, FIELD_NOUNS, integer_field
 from blkmq.compiler.program import Field, Record
 from blkmq.compiler.refused import Refusal
 from blkmq.compiler.rules import RULES
-from blkmq.compiler.source import class_node, field_lines
+from blkmq.compiler.source import class_node, field_sources
 from blkmq.mq.array import array_of
 from blkmq.mq.at_rest import at_rest
 from blkmq.mq.configuration import config_class_of, doc_comments
@@ -73,7 +73,7 @@ def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | No
         return Record(name, ())
     found = class_node(cls)
     file, line = (found[1], found[0].lineno) if found else ("", 0)
-    lines, docs = field_lines(cls), doc_comments(cls)
+    lines, docs = field_sources(cls), doc_comments(cls)
     fields = []
     try:
         hints = get_type_hints(cls, include_extras=True)
@@ -93,8 +93,7 @@ def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | No
             fields.append(field)
         elif refusals is not None:
             rule = RULES[field]
-            at_file, at_line = lines.get(field_name, (file, line))
-            text = f"{field_name}: {spelled(annotation)}"
+            at_file, at_line, text = lines.get(field_name, (file, line, field_name))
             refusals.append(Refusal(at_file, at_line, rule.name, rule.text, text, rule.hint))
     return Record(name, tuple(fields), file, line)
 
@@ -129,10 +128,4 @@ def _noun(annotation: Any) -> str:
     if len(arms) == 1 and get_origin(annotation) is not None:
         annotation = arms[0] if FIELD_NOUNS["Request"] is arms[0] else annotation
     return annotation.__name__ if isinstance(annotation, type) else ""
-
-
-def spelled(annotation: Any) -> str:
-    """An annotation as text, for messages."""
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
-
 

@@ -111,8 +111,6 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
      "body", "return 0"),
     ("star-argument", "arguments are passed one by one", "write them out", "body", "rq.end(*[BlkStatus.OK])"),
     # --- statements -------------------------------------------------------------------------------
-    ("statement", "compiled drivers have no such statement",
-     "assignments, if, while, for, with, return, break, continue, pass, assert, calls", "body", "type Number = int"),
     ("unpack", "one assignment sets one name or field", "write two assignments", "body", """
      first, last = rq.sector, rq.sector + rq.nr_sectors
      """),
@@ -187,7 +185,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("yield", "callbacks do not yield", "keep the request and end it later: an HrTimer, Work, another callback",
      "body", "yield rq"),
     # --- values --------------------------------------------------------------------------------------------
-    ("expression", "compiled drivers have no such expression", "integers, bools, enums, handles and their fields",
+    ("construct", "compiled drivers have no such construct", "integers, bools, enums, handles and their fields",
      "body", "product = rq.tag @ rq.tag"),
     ("string", "there are no strings", "an IntEnum for what has names", "body", 'name = f"request {rq.tag}"'),
     ("float", "there are no floating-point numbers", "integers in a smaller unit: nanoseconds, bytes", "body",
@@ -196,7 +194,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("collection", "there are no lists, tuples, dicts or sets",
      "Annotated[Array[u64], 8] as a field, XArray for sparse integers", "body", "pending = []"),
     ("comprehension", "there are no comprehensions", "write the loop", "body", """
-     total = sum(n for n in range(8))
+     squares = [n * n for n in range(8)]
      """),
     ("int-range", "the number does not fit 64 bits with a sign", "-2^63..2^63-1 in flight", "body",
      "mask = 0xFFFF_FFFF_FFFF_FFFF"),
@@ -216,7 +214,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
      same = rq == rq.hctx
      """),
     ("identity", "`is` asks only whether a handle is None", "== for numbers; rq.tag for requests", "body", """
-     root = rq.tag is 0
+     same = rq is rq
      """),
     ("membership", "`in` takes the members written out", "rq.op in (ReqOp.READ, ReqOp.WRITE)", "body", """
      inside = rq.sector in range(8)
@@ -278,7 +276,7 @@ TABLE: tuple[tuple[str, str, str, str, str], ...] = (
      """),
     ("call", "a compiled driver cannot call this",
      "the driver's own methods, annotated functions, verbs of the nouns; or serve it with target=\"interpreted\"",
-     "body", "n = sorted"  "(rq)"),
+     "body", "n = sorted(rq)"),
     ("print", "there is no print", "count in an Atomic, or serve with target=\"interpreted\" and a breakpoint", "body",
      "print(rq.sector)"),
     ("range", "range stands in a for loop", "for i in range(n):", "body", "numbers = range(8)"),

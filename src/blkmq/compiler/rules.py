@@ -29,11 +29,16 @@ class Rule:
 RULES: dict[str, Rule] = {row[0]: Rule(*row[:4], textwrap.dedent(row[4]).strip()) for row in TABLE}
 
 _IMPORTS = """\
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from blkmq import *
+from blkmq import (
+    SECTOR_SHIFT, Array, Atomic, BlkStatus, Errno, HrTimer, HwCtx, Mutex, Operations, PageStore, ReqOp, Request,
+    RequestList, SpinLock, u8, u64,
+)
 """
 _CLASS = "class Driver(Operations):\n"
 _QUEUE_RQ = "def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:\n"
@@ -46,6 +51,6 @@ def example_module(rule: Rule) -> str:
     members = rule.example
     if rule.part == "body":
         members = _QUEUE_RQ + textwrap.indent(f"{rule.example}\nreturn BlkStatus.OK", "    ")
-    elif "queue_rq" not in members:
+    elif "def queue_rq(" not in members:
         members += "\n\n" + _QUEUE_RQ + "    return BlkStatus.OK"
     return f"{_IMPORTS}\n\n{_CLASS}{textwrap.indent(members, '    ')}\n"

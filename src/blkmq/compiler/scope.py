@@ -42,7 +42,7 @@ LowerStatement = Callable[["Scope", Any], None]
 EXPRESSIONS: dict[type[ast.expr], Lower] = {}
 STATEMENTS: dict[type[ast.stmt], LowerStatement] = {}
 
-#: What has a rule of its own; everything else of Python falls under the rules "expression" and "statement".
+#: What has a rule of its own; everything else of Python falls under the rule "construct".
 REFUSED_EXPRESSIONS: dict[type[ast.expr], str] = {
     ast.Lambda: "nested-function", ast.JoinedStr: "string", ast.List: "collection", ast.Tuple: "collection",
     ast.Dict: "collection", ast.Set: "collection", ast.ListComp: "comprehension", ast.SetComp: "comprehension",
@@ -88,6 +88,8 @@ class Scope:
         self.line = signature.source.node.lineno
         self.out: list[Stmt] = []
         self.loops: list[LoopState] = []
+        self.rejected = False  #: whether a statement was refused
+        self.walruses: set[ast.NamedExpr] = set()  #: those that stand where they may
 
         node = signature.source.node
         self.types: dict[str, Type] = {p.name: p.type for p in signature.parameters if p.type is not None}
@@ -154,7 +156,7 @@ class Scope:
         """Lowers an expression: emits what may raise, and returns what is left, which cannot."""
         lower = EXPRESSIONS.get(type(node))
         if lower is None:
-            self.refuse(REFUSED_EXPRESSIONS.get(type(node), "expression"), node)
+            self.refuse(REFUSED_EXPRESSIONS.get(type(node), "construct"), node)
         saved, self.line = self.line, node.lineno
         try:
             return lower(self, node)
@@ -170,11 +172,12 @@ class Scope:
         try:
             lower = STATEMENTS.get(type(node))
             if lower is None:
-                self.refuse(REFUSED_STATEMENTS.get(type(node), "statement"), node)
+                self.refuse(REFUSED_STATEMENTS.get(type(node), "construct"), node)
             lower(self, node)
         except Rejected as rejected:
             if rejected.refusal:
                 self.driver.refusals.append(rejected.refusal)
+            self.rejected = True
             self._poison(node)
         self.live_temps = live
 

@@ -62,14 +62,15 @@ def class_node(cls: type) -> tuple[ast.ClassDef, str] | None:
     return (found[-1], file) if found else None
 
 
-def field_lines(cls: type) -> dict[str, tuple[str, int]]:
-    """File and line of each annotated field of a class and its bases."""
-    lines: dict[str, tuple[str, int]] = {}
+def field_sources(cls: type) -> dict[str, tuple[str, int, str]]:
+    """File, line and text of each annotated field of a class and its bases."""
+    lines: dict[str, tuple[str, int, str]] = {}
     for base in reversed(cls.__mro__):
         found = class_node(base) if base.__module__ != "builtins" else None
         for statement in found[0].body if found else ():
             if found and isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                lines[statement.target.id] = (found[1], statement.lineno)
+                text = f"{statement.target.id}: {ast.unparse(statement.annotation)}"
+                lines[statement.target.id] = (found[1], statement.lineno, text)
     return lines
 
 

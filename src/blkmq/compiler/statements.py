@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 from blkmq.compiler.arithmetic import augmented
 from blkmq.compiler.convert import fitted, number, test
-from blkmq.compiler.logic import assigned_when
+from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, local
 from blkmq.compiler.nouns import LOCKS, NONE, in_flight
 from blkmq.compiler.places import Known, byte_access, fetch, resolve, store
@@ -182,7 +182,7 @@ def _continue(scope: Scope, node: ast.Continue) -> None:
 @lowers_statement(ast.If)
 def _if(scope: Scope, node: ast.If) -> None:
     live = set(scope.live_temps)
-    condition = test(scope, node.test)
+    condition = decision(scope, node.test)
     scope.live_temps = live
     if isinstance(condition, Bool):
         for statement in node.body if condition.value else node.orelse:
@@ -211,6 +211,8 @@ def _with(scope: Scope, node: ast.With) -> None:
     if len(node.items) != 1:
         scope.refuse("with", node)
     (item,) = node.items
+    if not isinstance(item.context_expr, ast.Name | ast.Attribute):
+        scope.refuse("with", node)
     lock = resolve(scope, item.context_expr)
     if not isinstance(lock, Place) or lock.field.noun not in LOCKS or item.optional_vars is not None:
         scope.refuse("with", node)

@@ -59,19 +59,13 @@ class QueueLimits(SizedRecord):
     max_secure_erase_sectors: u32 = 0  #: largest secure erase; 0: no secure erase
     max_write_zeroes_sectors: u32 = 0  #: largest write zeroes; 0: no write zeroes
     max_wzeroes_unmap_sectors: u32 = 0  #: derived: the smaller of the next two
-    max_hw_wzeroes_unmap_sectors: u32 = (
-        0  #: largest write zeroes that may unmap: 0 or ``max_write_zeroes_sectors``
-    )
+    max_hw_wzeroes_unmap_sectors: u32 = 0  #: write zeroes that may unmap: 0 or ``max_write_zeroes_sectors``
     max_user_wzeroes_unmap_sectors: u32 = UINT_MAX  #: the administrator's; reset when the disk is made
     max_hw_zone_append_sectors: u32 = 0  #: largest zone append of the device; 0: emulated by writes
     max_zone_append_sectors: u32 = 0  #: derived, zoned disks only
-    discard_granularity: u32 = (
-        0  #: size of what can be discarded; at least a physical block, 0 without discard
-    )
+    discard_granularity: u32 = 0  #: unit of discard; at least a physical block, 0 without discard
     discard_alignment: u32 = 0  #: how far the disk's start is off its discard granules
-    zone_write_granularity: u32 = (
-        0  #: zoned: what writes to sequential zones are aligned to; at least a block
-    )
+    zone_write_granularity: u32 = 0  #: zoned: unit of writes to sequential zones; at least a block
 
     atomic_write_hw_max: u32 = 0  #: largest write that the device does all or nothing; 0: none
     atomic_write_max_sectors: u32 = 0  #: derived
@@ -157,9 +151,7 @@ class QueueLimits(SizedRecord):
             wanted = self.max_user_sectors
         else:
             efficient = (size >> SECTOR_SHIFT for size in (self.io_opt, self.io_min))
-            wanted = next(
-                (size for size in efficient if size > BLK_DEF_MAX_SECTORS_CAP), BLK_DEF_MAX_SECTORS_CAP
-            )
+            wanted = next((size for size in efficient if size > BLK_DEF_MAX_SECTORS_CAP), BLK_DEF_MAX_SECTORS_CAP)
         self.max_sectors = min(self.max_hw_sectors, self.max_dev_sectors or UINT_MAX, wanted)
         self.max_sectors -= self.max_sectors % block_sectors
 
@@ -169,9 +161,7 @@ class QueueLimits(SizedRecord):
                 "max_hw_wzeroes_unmap_sectors",
                 f"must be 0 or max_write_zeroes_sectors, which is {self.max_write_zeroes_sectors}",
             )
-        self.max_wzeroes_unmap_sectors = min(
-            self.max_hw_wzeroes_unmap_sectors, self.max_user_wzeroes_unmap_sectors
-        )
+        self.max_wzeroes_unmap_sectors = min(self.max_hw_wzeroes_unmap_sectors, self.max_user_wzeroes_unmap_sectors)
 
         self.max_discard_sectors = min(self.max_hw_discard_sectors, self.max_user_discard_sectors)
         if self.max_discard_sectors:
@@ -191,9 +181,7 @@ class QueueLimits(SizedRecord):
             )
 
         has_virt_boundary = self.virt_boundary_mask != 0
-        self.max_segment_size = self.max_segment_size or (
-            UINT_MAX if has_virt_boundary else BLK_MAX_SEGMENT_SIZE
-        )
+        self.max_segment_size = self.max_segment_size or (UINT_MAX if has_virt_boundary else BLK_MAX_SEGMENT_SIZE)
         if self.max_segment_size < BLK_MIN_SEGMENT_SIZE and not has_virt_boundary:
             raise self.refusal("max_segment_size", f"must hold a page: at least {BLK_MIN_SEGMENT_SIZE} bytes")
         self.max_fast_segment_size = min(self.max_segment_size, PAGE_SIZE)

@@ -28,9 +28,7 @@ class TagSet(SizedRecord):
     nr_hw_queues: u32 = 1  #: hardware queues; with a single map at most one for each CPU
     queue_depth: u32 = 64  #: tags of a hardware queue, reserved ones included, 1..10240
     nr_maps: u32 = 1  #: queue maps: 1 default only, 2 and read, 3 and poll
-    nr_default_queues: u32 = (
-        0  #: queues of the default map; 0: all that the others leave. C: ``map[0].nr_queues``
-    )
+    nr_default_queues: u32 = 0  #: queues for the rest; 0: all that are left. C: ``map[0].nr_queues``
     nr_read_queues: u32 = 0  #: queues for reads; 0: reads use the default ones. C: ``map[1].nr_queues``
     nr_poll_queues: u32 = 0  #: queues for polled I/O; 0: it uses the default ones. C: ``map[2].nr_queues``
     reserved_tags: u32 = 0  #: tags set aside for BLK_MQ_REQ_RESERVED

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 JIT_OPTIONS = {"nogil": True, "error_model": "numpy"}
+INNER_OPTIONS = {**JIT_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _functions: list[Callable[..., Any]] = []
 _enabled = 0
@@ -33,5 +34,5 @@ def enable() -> None:
 
     twins.register()
     for function in _functions[_enabled:]:
-        register_jitable(**JIT_OPTIONS)(function)
+        register_jitable(**INNER_OPTIONS)(function)
     _enabled = len(_functions)
