@@ -8,12 +8,31 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from blkmq.compiler.convert import as_number, negated, number, test, truth
+from blkmq.compiler.convert import as_number, negated, number, test
 from blkmq.compiler.nouns import BOOL, S64
 from blkmq.compiler.program import (
-    Assign, Binary, Check, Choose, Compare, Do, Expr, Extreme, Fetch, Guard, If, Int, Invoke, Kind, Local,
-    SegmentLength, Stmt, Truth, Type, Unary,
-)  # fmt: skip
+    Assign,
+    Binary,
+    Bool,
+    Check,
+    Choose,
+    Compare,
+    Do,
+    Expr,
+    Extreme,
+    Fetch,
+    Guard,
+    If,
+    Int,
+    Invoke,
+    Kind,
+    Local,
+    SegmentLength,
+    Stmt,
+    Truth,
+    Type,
+    Unary,
+)
 from blkmq.compiler.scope import Scope, lowers
 from blkmq.compiler.walk import expressions_in
 from blkmq.mq.errors import Fault
@@ -76,9 +95,9 @@ def _binary_operation(scope: Scope, node: ast.BinOp) -> Expr:
 
 def _check_operator(scope: Scope, op: ast.operator, node: ast.AST) -> None:
     if isinstance(op, ast.Div):
-        scope.refuse("true-division", node)
+        raise scope.refused("true-division", node)
     if isinstance(op, ast.MatMult):
-        scope.refuse("construct", node)
+        raise scope.refused("construct", node)
 
 
 def augmented(scope: Scope, old: Expr, op: ast.operator, value: ast.expr, node: ast.AST) -> Expr:
@@ -97,9 +116,11 @@ def binary(scope: Scope, op: str, left: Expr, right: Expr, node: ast.AST) -> Exp
         _check_constant(scope, op, left, right, node)
     if isinstance(left, Int) and isinstance(right, Int):
         value = _folded(scope, op, left, right, node)
-        return truth(scope, value, ast.Constant(0)) if bools else replace(value, type=_enum(flags)) if is_flag else value
+        if bools:
+            return Bool(BOOL, bool(value.value))
+        return replace(value, type=_enum(flags)) if is_flag else value
     if op == "**":
-        scope.refuse("power", node)
+        raise scope.refused("power", node)
     if op in ("//", "%") and not _safe_division(scope, left, right):
         left, right = scope.held(left), scope.held(right, "divisor")
         scope.emit(Guard(scope.line, Check.DIVISOR, Fault.ZERO_DIVISION, left, right))
@@ -115,23 +136,22 @@ def _enum(name: str) -> Type:
 
 
 def _numeric(scope: Scope, expr: Expr, node: ast.AST, side: str) -> Expr:
-    operand = getattr(node, side, None) or getattr(node, "value", node)
-    return as_number(scope, expr, operand)
+    return as_number(scope, expr, getattr(node, side, node))
 
 
 def _check_constant(scope: Scope, op: str, left: Expr, right: Int, node: ast.AST) -> None:
     if op in ("//", "%") and right.value == 0:
-        scope.refuse("zero-division", node)
+        raise scope.refused("zero-division", node)
     if op in ("<<", ">>") and not 0 <= right.value <= 63:
-        scope.refuse("shift", node)
+        raise scope.refused("shift", node)
     if op == "**" and not (isinstance(left, Int) and 0 <= right.value <= 63):
-        scope.refuse("power", node)
+        raise scope.refused("power", node)
 
 
 def _folded(scope: Scope, op: str, left: Int, right: Int, node: ast.AST) -> Int:
     value = _FOLD[op](left.value, right.value)
     if not S64_MIN <= value <= S64_MAX:
-        scope.refuse("overflow", node)
+        raise scope.refused("overflow", node)
     return Int(S64, value)
 
 
@@ -158,7 +178,7 @@ def _unary_operation(scope: Scope, node: ast.UnaryOp) -> Expr:
     if isinstance(value, Int):
         result = -value.value if op == "-" else ~value.value
         if result > S64_MAX:
-            scope.refuse("overflow", node)
+            raise scope.refused("overflow", node)
         return Int(S64, result)
     return Unary(S64, op, value)
 
@@ -175,7 +195,7 @@ def absolute(scope: Scope, value: Expr, node: ast.AST) -> Expr:
     """``abs`` of an integer."""
     if isinstance(value, Int):
         if value.value == S64_MIN:
-            scope.refuse("overflow", node)
+            raise scope.refused("overflow", node)
         return Int(S64, abs(value.value))
     low, _ = scope.interval(value)
     if low >= 0:

@@ -16,12 +16,30 @@ from blkmq.compiler.arithmetic import absolute, extreme, in_order
 from blkmq.compiler.convert import fitted, number, test
 from blkmq.compiler.names import is_local
 from blkmq.compiler.nouns import (
-    CALLERS, NONE, S64, VERB_CLASSES, VerbSignature, signature_of_function, signature_of_verb, verbs_of,
-)  # fmt: skip
+    CALLERS,
+    NONE,
+    S64,
+    VERB_CLASSES,
+    VerbSignature,
+    signature_of_function,
+    signature_of_verb,
+    verbs_of,
+)
 from blkmq.compiler.places import Known, Thing, reaching_raises, resolve
 from blkmq.compiler.program import (
-    Check, Do, Expr, Guard, Int, Invoke, Kind, Local, Place, Root, SegmentLength, Type,
-)  # fmt: skip
+    Check,
+    Do,
+    Expr,
+    Guard,
+    Int,
+    Invoke,
+    Kind,
+    Local,
+    Place,
+    Root,
+    SegmentLength,
+    Type,
+)
 from blkmq.compiler.scope import Rejected, Scope, lowers
 from blkmq.compiler.signatures import Signature
 from blkmq.compiler.source import is_python_function
@@ -33,13 +51,13 @@ from blkmq.mq.verb import verb_of
 def _call(scope: Scope, node: ast.Call) -> Expr:
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            scope.refuse("star-argument", node)
+            raise scope.refused("star-argument", node)
     if any(keyword.arg is None for keyword in node.keywords):
-        scope.refuse("star-argument", node)
+        raise scope.refused("star-argument", node)
     if isinstance(node.func, ast.Attribute):
         return _attribute_call(scope, node, node.func)
     if not isinstance(node.func, ast.Name) or is_local(scope, node.func.id):
-        scope.refuse("call", node)
+        raise scope.refused("call", node)
     return _call_known(scope, node, scope.global_value(node.func))
 
 
@@ -49,7 +67,7 @@ def _attribute_call(scope: Scope, node: ast.Call, func: ast.Attribute) -> Expr:
     base = resolve(scope, func.value)
     if isinstance(base, Known):
         if not isinstance(base.value, ModuleType | type) or not hasattr(base.value, func.attr):
-            scope.refuse("call", node)
+            raise scope.refused("call", node)
         return _call_known(scope, node, getattr(base.value, func.attr))
     method = _method(scope, base, func.attr)
     if method:
@@ -78,7 +96,7 @@ def _super_call(scope: Scope, node: ast.Call, func: ast.Attribute) -> Expr:
         function = vars(cls).get(func.attr)
         if is_python_function(function) and scope.driver.is_own(function):
             return _invoke(scope, node, scope.driver.method(function, cls))
-    scope.refuse("call", node, hint="no base class has this method")
+    raise scope.refused("call", node, hint="no base class has this method")
 
 
 def _call_known(scope: Scope, node: ast.Call, target: object) -> Expr:
@@ -88,24 +106,24 @@ def _call_known(scope: Scope, node: ast.Call, target: object) -> Expr:
     if isinstance(target, Callable) and target in BUILTINS:  # type: ignore[arg-type]
         (kind, arguments) = BUILTINS[target], node.args  # type: ignore[index]
         if node.keywords or not kind.least <= len(arguments) <= kind.most:
-            scope.refuse("argument", node, hint=kind.hint)
+            raise scope.refused("argument", node, hint=kind.hint)
         return kind.lower(scope, node, arguments)
     if target is builtins.range:
-        scope.refuse("range", node)
+        raise scope.refused("range", node)
     if target is builtins.print:
-        scope.refuse("print", node)
+        raise scope.refused("print", node)
     if target in (builtins.str, builtins.repr, builtins.format, builtins.chr, builtins.bytes, builtins.bytearray):
-        scope.refuse("string", node)
+        raise scope.refused("string", node)
     if target is builtins.float or target is builtins.round:
-        scope.refuse("float", node)
+        raise scope.refused("float", node)
     if target in (builtins.list, builtins.dict, builtins.tuple, builtins.set):
-        scope.refuse("collection", node)
+        raise scope.refused("collection", node)
     if is_python_function(target):
         if verb_of(target):
             return _do(scope, node, _signature(target), None)
         if not target.__module__.startswith("blkmq.mq.") and target.__qualname__ == target.__name__:
             return _invoke(scope, node, scope.driver.helper(target))
-    scope.refuse("call", node)
+    raise scope.refused("call", node)
 
 
 def _signature(function: Callable[..., object]) -> VerbSignature:
@@ -135,7 +153,7 @@ def _length(scope: Scope, node: ast.Call, arguments: list[ast.expr]) -> Expr:
         return SegmentLength(S64, thing.name)
     if isinstance(thing, Expr) and thing.type.kind is Kind.PAGE:
         return Int(S64, PAGE_SIZE, "PAGE_SIZE")
-    scope.refuse("length", node)
+    raise scope.refused("length", node)
 
 
 def _integer(scope: Scope, _: ast.Call, arguments: list[ast.expr]) -> Expr:
@@ -158,7 +176,7 @@ BUILTINS: dict[Callable[..., object], Builtin] = {
 def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]) -> Expr:
     """``BlkStatus(x)``: the member with that number, checked."""
     if len(node.args) != 1 or node.keywords:
-        scope.refuse("argument", node, hint=f"{enum.__name__}(number)")
+        raise scope.refused("argument", node, hint=f"{enum.__name__}(number)")
     scope.driver.note_enum(enum)
     kind = Type(Kind.S64, enum=enum.__name__)
     value = number(scope, node.args[0])
@@ -169,7 +187,7 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
     members = tuple(sorted({int(member) for member in enum.__members__.values()}))
     if isinstance(value, Int):
         if value.value not in members:
-            scope.refuse("enum-member", node)
+            raise scope.refused("enum-member", node)
         return Int(kind, value.value, f"{enum.__name__}.{enum(value.value).name}")
     value = scope.held(value)
     fault = Fault.STATUS if enum.__name__ == "BlkStatus" else Fault.VALUE
@@ -192,12 +210,13 @@ def _arguments(scope: Scope, node: ast.Call, wanted: Sequence[Wanted]) -> tuple[
     """Arguments in the order of the parameters, evaluated in the order of the text."""
     names = [parameter.name for parameter in wanted]
     if len(node.args) > len(wanted):
-        scope.refuse("argument", node, f"takes {len(wanted)}, gets {len(node.args)}")
+        raise scope.refused("argument", node, f"takes {len(wanted)}, gets {len(node.args)}")
     given: dict[str, ast.expr] = dict(zip(names, node.args, strict=False))
     for keyword in node.keywords:
         assert keyword.arg is not None
         if keyword.arg not in names or keyword.arg in given:
-            scope.refuse("argument", node, f"{keyword.arg}=", hint="its parameters: " + (", ".join(names) or "none"))
+            hint = "its parameters: " + (", ".join(names) or "none")
+            raise scope.refused("argument", node, f"{keyword.arg}=", hint=hint)
         given[keyword.arg] = keyword.value
     by_name = {parameter.name: parameter for parameter in wanted}
     for name, argument in given.items():
@@ -209,12 +228,12 @@ def _arguments(scope: Scope, node: ast.Call, wanted: Sequence[Wanted]) -> tuple[
     for parameter in wanted:
         if parameter.root is not None:
             if parameter.name not in given:
-                scope.refuse("argument", node, f"{parameter.name} is missing")
+                raise scope.refused("argument", node, f"{parameter.name} is missing")
             continue
         assert parameter.type is not None
         value = values.get(parameter.name, parameter.default)
         if value is None:
-            scope.refuse("argument", node, f"{parameter.name} is missing")
+            raise scope.refused("argument", node, f"{parameter.name} is missing")
         place = given.get(parameter.name, node)
         result.append(fitted(scope, value, parameter.type, place, rule="argument-type", where=parameter.name))
     return tuple(result)
@@ -223,14 +242,14 @@ def _arguments(scope: Scope, node: ast.Call, wanted: Sequence[Wanted]) -> tuple[
 def _argument(scope: Scope, node: ast.expr) -> Expr:
     value = scope.value(node)
     if value.type.kind is Kind.SEGMENT:
-        scope.refuse("segment", node)
+        raise scope.refused("segment", node)
     return value
 
 
 def _check_single(scope: Scope, argument: ast.expr, parameter: Wanted) -> None:
     thing = resolve(scope, argument)
     if not isinstance(thing, Place) or thing.root is not parameter.root or thing.path:
-        scope.refuse("argument-type", argument, f"{parameter.name} is another")
+        raise scope.refused("argument-type", argument, f"{parameter.name} is another")
 
 
 # --- the driver's own functions ------------------------------------------------------------------------
@@ -254,7 +273,7 @@ def _call_verb(scope: Scope, node: ast.Call, func: ast.Attribute, base: Thing) -
     if isinstance(base, Expr):
         noun = base.type.kind.value
         if noun == "Request" and func.attr == "segments":
-            scope.refuse("segments", node)
+            raise scope.refused("segments", node)
     else:
         noun = base.field.noun or base.field.record
     place = base if isinstance(base, Place) and base.field.noun != "Request" else None
@@ -264,13 +283,11 @@ def _call_verb(scope: Scope, node: ast.Call, func: ast.Attribute, base: Thing) -
     signature = signature_of_verb(noun, func.attr) if noun in VERB_CLASSES else None
     if signature is None or func.attr.startswith("__"):
         known = verbs_of(noun) if noun in VERB_CLASSES else scope.driver.method_names()
-        scope.refuse("verb", node, hint=scope.driver.near(func.attr, known))
+        raise scope.refused("verb", node, hint=scope.driver.near(func.attr, known))
     return _do(scope, node, signature, subject, place)
 
 
-def _do(
-    scope: Scope, node: ast.Call, verb: VerbSignature, subject: Expr | None, place: Place | None = None
-) -> Expr:
+def _do(scope: Scope, node: ast.Call, verb: VerbSignature, subject: Expr | None, place: Place | None = None) -> Expr:
     """A verb; its subject is evaluated before its arguments."""
     segment = ""
     if subject is not None and subject.type.kind is Kind.SEGMENT:
@@ -288,9 +305,7 @@ def _do(
     if verb.result.kind is not Kind.NONE:
         result = scope.temp(_result_name(verb), verb.result)
         target = result.name
-    scope.emit(
-        Do(scope.line, target, verb.noun, verb.name, subject, place, segment, args, verb.result, fallible, slot)
-    )
+    scope.emit(Do(scope.line, target, verb.noun, verb.name, subject, place, segment, args, verb.result, fallible, slot))
     return result
 
 
@@ -305,6 +320,4 @@ def _check_caller(scope: Scope, node: ast.Call, verb: VerbSignature, place: Plac
         return
     gives_request = len(node.args) == len(verb.parameters) or any(k.arg == "rq" for k in node.keywords)
     if gives_request is not (place.root is Root.PDU):
-        scope.refuse("caller-request", node)
-
-
+        raise scope.refused("caller-request", node)

@@ -8,8 +8,19 @@ from dataclasses import replace
 
 from blkmq.compiler.nouns import BOOL, S64
 from blkmq.compiler.program import (
-    Absent, AsInt, Bool, Compare, Expr, Int, Kind, Logic, SegmentLength, Truth, Type, Unary,
-)  # fmt: skip
+    Absent,
+    AsInt,
+    Bool,
+    Compare,
+    Expr,
+    Int,
+    Kind,
+    Logic,
+    SegmentLength,
+    Truth,
+    Type,
+    Unary,
+)
 from blkmq.compiler.scope import Lower, Scope
 
 #: Expressions that are lowered in another way where only their truth counts.
@@ -31,15 +42,18 @@ def number(scope: Scope, node: ast.expr) -> Expr:
     return as_number(scope, scope.value(node), node)
 
 
-def as_number(scope: Scope, expr: Expr, node: ast.expr) -> Expr:
+def as_number(scope: Scope, expr: Expr, node: ast.AST) -> Expr:
     """The integer that a value is."""
-    if expr.type.kind is Kind.S64:
-        return expr
+    if expr.type.kind not in (Kind.S64, Kind.BOOL):
+        raise scope.refused("number", node, f"this is {type_name(expr.type)}")
+    return as_int(expr)
+
+
+def as_int(expr: Expr) -> Expr:
+    """An integer as it is, a bool as 0 or 1."""
     if isinstance(expr, Bool):
         return Int(S64, int(expr.value))
-    if expr.type.kind is Kind.BOOL:
-        return AsInt(S64, expr)
-    scope.refuse("number", node, f"this is {type_name(expr.type)}")
+    return AsInt(S64, expr) if expr.type.kind is Kind.BOOL else expr
 
 
 def truth(scope: Scope, expr: Expr, node: ast.expr) -> Expr:
@@ -55,7 +69,7 @@ def truth(scope: Scope, expr: Expr, node: ast.expr) -> Expr:
             return Bool(BOOL, False)
     if expr.type.kind is Kind.SEGMENT and hasattr(expr, "name"):
         return Compare(BOOL, ">", SegmentLength(S64, expr.name), Int(S64, 0))
-    scope.refuse("condition", node, f"this is {type_name(expr.type)}")
+    raise scope.refused("condition", node, f"this is {type_name(expr.type)}")
 
 
 def test(scope: Scope, node: ast.expr) -> Expr:
@@ -88,11 +102,11 @@ def fitted(scope: Scope, expr: Expr, wanted: Type, node: ast.AST, *, rule: str, 
     """The value as the type that a local, parameter, field or result has; refused where it is another's."""
     kind = expr.type.kind
     if kind is Kind.SEGMENT:
-        scope.refuse("segment", node)
+        raise scope.refused("segment", node)
     if wanted.kind is Kind.S64 and kind in (Kind.S64, Kind.BOOL):
         if not wanted.enum or wanted.enum == expr.type.enum:
-            return Int(S64, int(expr.value)) if isinstance(expr, Bool) else AsInt(S64, expr) if kind is Kind.BOOL else expr
-        scope.refuse(
+            return as_int(expr)
+        raise scope.refused(
             rule, node, f"{where} is {wanted.enum}, this is {type_name(expr.type)}",
             hint=f"write a member of {wanted.enum}, or {wanted.enum}(...), which checks",
         )  # fmt: skip
@@ -105,4 +119,4 @@ def fitted(scope: Scope, expr: Expr, wanted: Type, node: ast.AST, *, rule: str, 
         hint = "compare it, as in `x != 0`, or write bool(x)"
     elif isinstance(expr, Absent) and wanted.kind in HANDLES_OR_NONE:
         hint = f"annotate {where} as {wanted.kind.value} | None"
-    scope.refuse(rule, node, f"{where} is {type_name(wanted)}, this is {type_name(expr.type)}", hint=hint)
+    raise scope.refused(rule, node, f"{where} is {type_name(wanted)}, this is {type_name(expr.type)}", hint=hint)

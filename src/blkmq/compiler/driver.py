@@ -7,13 +7,12 @@ import ast
 import difflib
 import inspect
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import IntEnum, IntFlag
 from types import FunctionType
 from typing import Any
 
-from blkmq.compiler.nouns import CALLERS, noun_records
-from blkmq.compiler.program import Field, Function, Kind, Parameter, Place, Record, Root, Type
+from blkmq.compiler.nouns import noun_records
+from blkmq.compiler.program import Field, Function, Kind, Parameter, Place, Root, Type
 from blkmq.compiler.records import record_name, records_of
 from blkmq.compiler.refused import Refusal
 from blkmq.compiler.rules import RULES
@@ -22,7 +21,7 @@ from blkmq.compiler.signatures import Signature, read_signature
 from blkmq.compiler.source import FunctionSource, class_node, function_source, is_python_function
 from blkmq.compiler.walk import statements_in
 from blkmq.mq import req_op
-from blkmq.mq.operations import NR_SLOTS_MAX, SLOTS, Operations
+from blkmq.mq.operations import Operations
 
 
 class Driver:
@@ -32,7 +31,7 @@ class Driver:
         self.cls = cls
         self.folded = folded
         self.refusals: list[Refusal] = []
-        self.own_records = _with_slots(records_of(cls, self.refusals))
+        self.own_records = records_of(cls, self.refusals)
         self.records = {record.name: record for record in self.own_records} | noun_records()
         self.files: list[str] = []
         self.functions: list[Function] = []
@@ -76,7 +75,10 @@ class Driver:
             self.files.append(file)
         return self.files.index(file)
 
-    def refuse(self, rule: str, source: str, file: str = "", line: int = 0, *, detail: str = "", hint: str = "") -> None:
+    def refuse(
+        self, rule: str, source: str, file: str = "", line: int = 0, *, detail: str = "", hint: str = ""
+    ) -> None:
+        """Notes a refusal; without a place it is the class's own."""
         text = RULES[rule].text + (f" ({detail})" if detail else "")
         self.refusals.append(
             Refusal(file or self.file, line or self.line, rule, text, source, hint or RULES[rule].hint)
@@ -126,7 +128,7 @@ class Driver:
         if signature.name in self._lowered:
             assert caller is not None
             assert call is not None
-            caller.refuse("recursion", call)
+            raise caller.refused("recursion", call)
         self._lowered[signature.name] = False
         scope = Scope(self, signature)
         body = scope.statements(signature.source.node.body)
@@ -152,24 +154,7 @@ class Driver:
             self.refuse("missing-return", f"def {node.name}", signature.source.file, node.lineno)
 
 
-def _with_slots(records: tuple[Record, ...]) -> tuple[Record, ...]:
-    """Numbers the fields whose methods are called back, after the slots that every driver has."""
-    number = len(SLOTS)
-    numbered = []
-    for record in records:
-        fields = []
-        for field in record.fields:
-            if field.noun in CALLERS:
-                assert number < NR_SLOTS_MAX
-                field, number = replace(field, slot=number), number + 1
-            fields.append(field)
-        numbered.append(replace(record, fields=tuple(fields)))
-    return tuple(numbered)
-
-
 def _empty(name: str) -> ast.FunctionDef:
     (node,) = ast.parse(f"def {name}(): pass").body
     assert isinstance(node, ast.FunctionDef)
     return node
-
-

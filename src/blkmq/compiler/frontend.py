@@ -132,4 +132,3 @@ def _check_near_slots(driver: Driver) -> None:
             code = function.__code__
             hint = f"did you mean {near[0]}? A helper that is not used begins with an underscore"
             driver.refuse("unknown-slot", f"def {name}", code.co_filename, code.co_firstlineno, hint=hint)
-

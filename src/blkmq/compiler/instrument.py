@@ -214,7 +214,7 @@ class _Rewriter(ast.NodeTransformer):
         test = ast.UnaryOp(ast.Not(), node.test)
         return ast.fix_missing_locations(ast.copy_location(ast.If(test, [body], []), node))
 
-    def _loop(self, node: ast.While | ast.For) -> ast.AST:
+    def _loop(self, node: ast.While | ast.For | ast.AsyncFor) -> ast.AST:
         self.loops.append(node.lineno)
         body = self.block(node.body)
         self.loops.pop()
@@ -228,6 +228,7 @@ class _Rewriter(ast.NodeTransformer):
 
     visit_While = _loop
     visit_For = _loop
+    visit_AsyncFor = _loop
 
     def visit_Continue(self, node: ast.Continue) -> list[ast.stmt]:
         return [self._burn(self.loops[-1], node), node]

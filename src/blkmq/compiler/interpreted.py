@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar, get_type_hints
 
@@ -57,7 +57,7 @@ def instrumented(cls: type[D]) -> type[D]:
 _instrumented_classes: set[type] = set()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _instrumented(cls: type) -> type:
     namespace = _methods(cls, Operations) | {"__setattr__": _checked_setattr(cls, "", strict=False)}
     made = type(cls.__name__, (cls,), namespace | _names(cls))
@@ -65,7 +65,7 @@ def _instrumented(cls: type) -> type:
     return made
 
 
-@lru_cache(maxsize=None)
+@cache
 def record_class(driver: type[Operations], role: str) -> type:
     """The class of the driver's Pdu, Hw or Shared (``role`` in lower case): ``record_class(cls, "pdu")(make)``."""
     cls = getattr(driver, ROLES[role])
@@ -135,7 +135,7 @@ class _Layout:
             object.__setattr__(target, name, initial(make))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _layout(driver: type[Operations], role: str) -> _Layout:
     cls = getattr(driver, ROLES[role]) if role else driver
     _, own, pdu, hw, shared = records_of(driver, None)

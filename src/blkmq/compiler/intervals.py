@@ -55,9 +55,9 @@ def _binary(op: str, left: Interval, right: Interval) -> Interval:
             corners = (a * c, a * d, b * c, b * d)
             return _within(min(corners), max(corners))
         case "<<":
-            return _within(min(a << c, a << d), max(b << c, b << d)) if 0 <= c and d <= 63 else ANY
+            return _within(min(a << c, a << d), max(b << c, b << d)) if c >= 0 and d <= 63 else ANY
         case ">>":
-            return (min(a >> c, a >> d), max(b >> c, b >> d)) if 0 <= c and d <= 63 else ANY
+            return (min(a >> c, a >> d), max(b >> c, b >> d)) if c >= 0 and d <= 63 else ANY
         case "//" if c > 0:
             corners = (a // c, a // d, b // c, b // d)
             return min(corners), max(corners)
@@ -75,7 +75,7 @@ def _binary(op: str, left: Interval, right: Interval) -> Interval:
 
 
 def _within(low: int, high: int) -> Interval:
-    return (low, high) if S64_MIN <= low and high <= S64_MAX else ANY
+    return (low, high) if low >= S64_MIN and high <= S64_MAX else ANY
 
 
 def _around(one: Interval, other: Interval) -> Interval:

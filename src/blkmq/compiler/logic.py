@@ -9,13 +9,30 @@ from functools import partial
 
 from blkmq.compiler.arithmetic import in_order
 from blkmq.compiler.convert import (
-    CONDITIONS, all_or_any, as_number, fitted, negated, number, test, truth, type_name,
-)  # fmt: skip
+    CONDITIONS,
+    all_or_any,
+    as_number,
+    fitted,
+    negated,
+    number,
+    test,
+    truth,
+    type_name,
+)
 from blkmq.compiler.names import assign_local
 from blkmq.compiler.nouns import BOOL, S64
 from blkmq.compiler.program import (
-    Absent, Assign, Bool, Choose, Compare, Expr, If, Int, Kind, Type,
-)  # fmt: skip
+    Absent,
+    Assign,
+    Bool,
+    Choose,
+    Compare,
+    Expr,
+    If,
+    Int,
+    Kind,
+    Type,
+)
 from blkmq.compiler.scope import Scope, harmless, lowers
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -131,7 +148,7 @@ def _joined(scope: Scope, one: Expr, other: Expr, node: ast.expr) -> Type:
         return Type(next(k for k in kinds if k is not Kind.NONE), optional=True)
     if len(kinds) == 1:
         return Type(one.type.kind, optional=one.type.optional or other.type.optional)
-    scope.refuse("type-changes", node, f"one branch is {type_name(one.type)}, the other {type_name(other.type)}")
+    raise scope.refused("type-changes", node, f"one branch is {type_name(one.type)}, the other {type_name(other.type)}")
 
 
 # --- comparisons ---------------------------------------------------------------------------------------
@@ -145,7 +162,7 @@ def _comparison(scope: Scope, node: ast.Compare) -> Expr:
 def _chain(scope: Scope, node: ast.Compare) -> Expr:
     """``0 <= x < n``: the middle is read once, and what follows only if the first holds."""
     if not all(type(op) in COMPARISONS for op in node.ops):
-        scope.refuse("comparison", node)
+        raise scope.refused("comparison", node)
     names = [COMPARISONS[type(op)] for op in node.ops]
     values = in_order(scope, [node.left, node.comparators[0]], number)
     values[1] = scope.held(values[1])
@@ -169,7 +186,7 @@ def _compare(scope: Scope, op: ast.cmpop, left: ast.expr, right: ast.expr, node:
             return _compared_bools(one, other, isinstance(op, ast.Eq))
         return Compare(BOOL, COMPARISONS[type(op)], one, other)
     if not {one.type.kind, other.type.kind} <= {Kind.S64, Kind.BOOL}:
-        scope.refuse("comparison", node)
+        raise scope.refused("comparison", node)
     return _compared(COMPARISONS[type(op)], as_number(scope, one, left), as_number(scope, other, right))
 
 
@@ -191,17 +208,19 @@ def _identity(scope: Scope, op: str, one: Expr, other: Expr, node: ast.Compare) 
     if isinstance(one, Absent):
         one, other = other, one
     if not isinstance(other, Absent) or one.type.kind not in (Kind.REQUEST, Kind.PAGE):
-        scope.refuse("identity", node)
+        raise scope.refused("identity", node)
     return Compare(BOOL, op, one, Absent(Type(one.type.kind, optional=True)))
 
 
 def _membership(scope: Scope, op: ast.cmpop, left: ast.expr, right: ast.expr) -> Expr:
     """``x in (A, B)``: equal to one of them."""
     if not isinstance(right, ast.Tuple | ast.Set | ast.List):
-        scope.refuse("membership", right)
+        raise scope.refused("membership", right)
     value = scope.held(number(scope, left))
     found = short_circuit(
-        scope, "or", [lambda n=n: _compared("==", value, number(scope, n)) for n in right.elts]  # type: ignore[misc]
+        scope,
+        "or",
+        [lambda n=n: _compared("==", value, number(scope, n)) for n in right.elts],  # type: ignore[misc]
     )
     return found if isinstance(op, ast.In) else negated(found)
 
@@ -210,7 +229,7 @@ def _membership(scope: Scope, op: ast.cmpop, left: ast.expr, right: ast.expr) ->
 @lowers(ast.NamedExpr)
 def _named_expression(scope: Scope, node: ast.NamedExpr) -> Expr:
     if node not in scope.walruses:
-        scope.refuse("walrus", node)
+        raise scope.refused("walrus", node)
     return assign_local(scope, node.target, scope.value(node.value), node)
 
 

@@ -12,8 +12,20 @@ from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, is_parameter
 from blkmq.compiler.nouns import BOOL, S64
 from blkmq.compiler.program import (
-    Assign, Binary, Bool, Compare, EachSegment, Expr, Extreme, Int, Kind, Local, Loop, Stmt, Type,
-)  # fmt: skip
+    Assign,
+    Binary,
+    Bool,
+    Compare,
+    EachSegment,
+    Expr,
+    Extreme,
+    Int,
+    Kind,
+    Local,
+    Loop,
+    Stmt,
+    Type,
+)
 from blkmq.compiler.scope import LoopState, Scope, assignment_counts, lowers_statement
 from blkmq.mq.integer import S64_MAX, S64_MIN
 
@@ -31,7 +43,7 @@ def _body(scope: Scope, nodes: list[ast.stmt]) -> tuple[list[Stmt], list[set[str
 @lowers_statement(ast.While)
 def _while(scope: Scope, node: ast.While) -> None:
     if node.orelse:
-        scope.refuse("loop-else", node)
+        raise scope.refused("loop-else", node)
     live = set(scope.live_temps)
     line = scope.line
     with scope.block() as head:
@@ -51,9 +63,9 @@ def _while(scope: Scope, node: ast.While) -> None:
 @lowers_statement(ast.For)
 def _for(scope: Scope, node: ast.For) -> None:
     if node.orelse:
-        scope.refuse("loop-else", node)
+        raise scope.refused("loop-else", node)
     if not isinstance(node.target, ast.Name):
-        scope.refuse("for", node)
+        raise scope.refused("for", node)
     call = node.iter
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "segments":
         _for_segments(scope, node, node.target, call, call.func)
@@ -61,19 +73,19 @@ def _for(scope: Scope, node: ast.For) -> None:
             and scope.global_value(call.func) is builtins.range:  # fmt: skip
         _for_range(scope, node, node.target, call)
     else:
-        scope.refuse("for", node)
+        raise scope.refused("for", node)
 
 
 def _for_segments(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call, func: ast.Attribute) -> None:
     request = scope.value(func.value)
     if request.type.kind is not Kind.REQUEST or call.args or call.keywords:
-        scope.refuse("for", node)
+        raise scope.refused("for", node)
     name = target.id
     known = scope.types.get(name)
     if name in scope.singles or (known is not None and known.kind is not Kind.SEGMENT):
-        scope.refuse("type-changes", node, f"{name} has another type elsewhere")
+        raise scope.refused("type-changes", node, f"{name} has another type elsewhere")
     if known is not None and scope.assigned is not None and name in scope.assigned:
-        scope.refuse("segment", node, f"{name} is the outer loop's")
+        raise scope.refused("segment", node, f"{name} is the outer loop's")
     in_body = assignment_counts(ast.Module(node.body, []))
     if not isinstance(request, Local) or request.name in in_body:
         request = scope.spill(request, "rq")
@@ -88,12 +100,12 @@ def _for_segments(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call,
 
 def _for_range(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call) -> None:
     if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
-        scope.refuse("for", node)
+        raise scope.refused("for", node)
     bounds = in_order(scope, call.args, number)
     start, stop = (Int(S64, 0), bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
     step = bounds[2] if len(bounds) == 3 else Int(S64, 1)
     if not isinstance(step, Int) or step.value == 0:
-        scope.refuse("range-step", node)
+        raise scope.refused("range-step", node)
     in_body = assignment_counts(ast.Module(node.body, []))
     if not isinstance(stop, Int) and not (isinstance(stop, Local) and _rests(scope, stop, in_body, target.id)):
         stop = scope.spill(stop, f"{target.id}_stop")
@@ -106,7 +118,7 @@ def _for_range(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call) ->
     else:
         counter = Local(S64, name)
         if scope.types.get(name, S64) != S64:
-            scope.refuse("type-changes", node)
+            raise scope.refused("type-changes", node)
         scope.types[name] = S64
     low, high = scope.interval(start)[0], scope.interval(stop)[1]
     if step.value < 0:

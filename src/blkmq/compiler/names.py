@@ -15,9 +15,9 @@ from blkmq.mq.integer import S64_MAX, S64_MIN
 @lowers(ast.Constant)
 def _literal(scope: Scope, node: ast.Constant) -> Expr:
     if isinstance(node.value, str | bytes):
-        scope.refuse("string", node)
+        raise scope.refused("string", node)
     if isinstance(node.value, float | complex):
-        scope.refuse("float", node)
+        raise scope.refused("float", node)
     return known(scope, node.value, node)
 
 
@@ -26,9 +26,9 @@ def known(scope: Scope, value: object, node: ast.expr) -> Expr:
     name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
     expr = constant(value, name)
     if expr is None:
-        scope.refuse("constant", node, f"this is {_described(value)}")
+        raise scope.refused("constant", node, f"this is {_described(value)}")
     if isinstance(expr, Int) and not S64_MIN <= expr.value <= S64_MAX:
-        scope.refuse("int-range", node)
+        raise scope.refused("int-range", node)
     return expr
 
 
@@ -46,7 +46,7 @@ def local(scope: Scope, node: ast.Name) -> Expr:
     if node.id in scope.poisoned:
         raise Rejected(None)
     if node.id not in scope.types or (scope.assigned is not None and node.id not in scope.assigned):
-        scope.refuse("unassigned", node)
+        raise scope.refused("unassigned", node)
     return Local(scope.types[node.id], node.id)
 
 
@@ -54,12 +54,12 @@ def assign_local(scope: Scope, target: ast.Name, expr: Expr, node: ast.AST, anno
     """``name = value``; returns the local.  The first assignment gives it its type."""
     name = target.id
     if expr.type.kind is Kind.SEGMENT:
-        scope.refuse("segment", node)
+        raise scope.refused("segment", node)
     if name == "self" or name in scope.singles or scope.types.get(name, S64).kind is Kind.SEGMENT:
-        scope.refuse("alias", node)
+        raise scope.refused("alias", node)
     wanted = annotated or scope.types.get(name) or _type_of_new(scope, expr, node)
     if scope.types.get(name, wanted) != wanted:
-        scope.refuse("type-changes", node, f"{name} is {type_name(scope.types[name])}, now {type_name(wanted)}")
+        raise scope.refused("type-changes", node, f"{name} is {type_name(scope.types[name])}, now {type_name(wanted)}")
     value = fitted(scope, expr, wanted, node, rule="type-changes", where=name)
     scope.types[name] = wanted
     if wanted.kind is Kind.S64 and scope.assignments.get(name) == 1 and not is_parameter(scope, name):
@@ -78,7 +78,7 @@ def is_parameter(scope: Scope, name: str) -> bool:
 
 def _type_of_new(scope: Scope, expr: Expr, node: ast.AST) -> Type:
     if expr.type.kind is Kind.NONE:
-        scope.refuse("none", node)
+        raise scope.refused("none", node)
     if expr.type.kind in (Kind.REQUEST, Kind.PAGE):
         return Type(expr.type.kind, optional=True)
     return expr.type
@@ -97,5 +97,3 @@ def _renamed(scope: Scope, value: Expr, name: str) -> bool:
         scope.out[-1] = type(last)(**kwargs)
         return True
     return False
-
-

@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from functools import lru_cache
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -127,7 +127,7 @@ def hints(thing: Any) -> dict[str, Any]:
     return get_type_hints(thing, localns=_FORWARD, include_extras=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature_of_verb(noun: str, name: str) -> VerbSignature | None:
     """The verb of a noun; None if it has no verb of that name."""
     function = inspect.getattr_static(VERB_CLASSES[noun], name, None)
@@ -160,7 +160,7 @@ def verbs_of(noun: str) -> list[str]:
     return [n for n, f in vars(VERB_CLASSES[noun]).items() if verb_of(f) and not n.startswith("__")]
 
 
-@lru_cache(maxsize=None)
+@cache
 def handle_fields(kind: Kind) -> dict[str, tuple[Type, AtRest | None]]:
     """Fields of a handle that read as integers or handles: ``rq.sector``, ``rq.hctx``, ``hctx.queue_num``."""
     fields = {}

@@ -11,14 +11,32 @@ from types import ModuleType
 from typing import Any
 
 from blkmq.compiler.convert import fitted, number
+from blkmq.compiler.intervals import fits
 from blkmq.compiler.names import is_local, known, local
 from blkmq.compiler.nouns import (
-    BOOL, NONE, S64, SINGLES, VERB_CLASSES, constant, handle_fields, verbs_of,
-)  # fmt: skip
-from blkmq.compiler.intervals import fits
+    BOOL,
+    NONE,
+    S64,
+    SINGLES,
+    VERB_CLASSES,
+    constant,
+    handle_fields,
+    verbs_of,
+)
 from blkmq.compiler.program import (
-    Bool, Do, Expr, Fetch, Field, Int, Kind, Local, Place, Root, Store, Type,
-)  # fmt: skip
+    Bool,
+    Do,
+    Expr,
+    Fetch,
+    Field,
+    Int,
+    Kind,
+    Local,
+    Place,
+    Root,
+    Store,
+    Type,
+)
 from blkmq.compiler.scope import Scope, lowers
 
 
@@ -48,9 +66,9 @@ def resolve(scope: Scope, node: ast.expr) -> Thing:
             return single(scope.singles[node.id])
         return local(scope, node) if is_local(scope, node.id) else Known(scope.global_value(node))
     if isinstance(node, ast.Attribute):
-        return _attribute(scope, node, resolve(scope, node.value))
+        return attribute(scope, node, resolve(scope, node.value))
     if isinstance(node, ast.Subscript):
-        return _element(scope, node, resolve(scope, node.value))
+        return element(scope, node, resolve(scope, node.value))
     return scope.value(node)
 
 
@@ -63,7 +81,8 @@ def _load(scope: Scope, node: ast.expr) -> Expr:
 
 
 # --- attributes ---------------------------------------------------------------------------------------
-def _attribute(scope: Scope, node: ast.Attribute, base: Thing) -> Thing:
+def attribute(scope: Scope, node: ast.Attribute, base: Thing) -> Thing:
+    """``base.name``."""
     if isinstance(base, Known):
         return _known_attribute(scope, node, base.value)
     if isinstance(base, Place):
@@ -75,17 +94,17 @@ def _known_attribute(scope: Scope, node: ast.Attribute, value: Any) -> Known:
     if isinstance(value, IntEnum | IntFlag) and node.attr == "value":
         return Known(int(value))
     if not isinstance(value, ModuleType | type) or node.attr.startswith("__"):
-        scope.refuse("attribute", node)
+        raise scope.refused("attribute", node)
     try:
         return Known(getattr(value, node.attr))
     except AttributeError:
-        scope.refuse("attribute", node, hint=scope.driver.near(node.attr, dir(value)))
+        raise scope.refused("attribute", node, hint=scope.driver.near(node.attr, dir(value))) from None
 
 
 def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
     name = node.attr
     if not base.field.record:
-        scope.refuse("attribute", node, hint=_verbs_hint(base))
+        raise scope.refused("attribute", node, hint=_verbs_hint(base))
     record = scope.driver.records[base.field.record]
     for field in record.fields:
         if field.name == name:
@@ -99,9 +118,9 @@ def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
         if isinstance(value, int) and constant(value) is not None:
             return Known(value)
         if callable(value):
-            scope.refuse("method-value", node)
+            raise scope.refused("method-value", node)
     names = [field.name for field in record.fields]
-    scope.refuse("field", node, f"{record.name} has none of that name", hint=scope.driver.near(name, names))
+    raise scope.refused("field", node, f"{record.name} has none of that name", hint=scope.driver.near(name, names))
 
 
 def _verbs_hint(base: Place) -> str:
@@ -119,7 +138,8 @@ def _handle_attribute(scope: Scope, node: ast.Attribute, base: Expr) -> Thing:
         return _through(scope, Root.HW, "hw", base)
     fields = handle_fields(kind) if kind in (Kind.REQUEST, Kind.HW_CTX) else {}
     if node.attr not in fields:
-        scope.refuse("attribute", node, hint=scope.driver.near(node.attr, [*fields, "pdu", "data"]) if fields else "")
+        hint = scope.driver.near(node.attr, [*fields, "pdu", "data"]) if fields else ""
+        raise scope.refused("attribute", node, hint=hint)
     field_type, rest = fields[node.attr]
     subject = scope.held(base, "rq")
     prefix = subject.name if isinstance(subject, Local) else kind.value.lower()
@@ -139,30 +159,51 @@ def _through(scope: Scope, root: Root, role: str, handle: Expr) -> Place:
 
 
 # --- elements -------------------------------------------------------------------------------------------
-def _element(scope: Scope, node: ast.Subscript, base: Thing) -> Thing:
+def element(scope: Scope, node: ast.Subscript, base: Thing) -> Thing:
+    """``base[index]``."""
     if isinstance(node.slice, ast.Slice):
-        scope.refuse("slice", node)
+        raise scope.refused("slice", node)
     if isinstance(base, Place) and base.field.length and base.index is None:
         index = scope.held(number(scope, node.slice), "index")
         low, high = scope.interval(index)
-        if isinstance(index, Int) and not 0 <= index.value < base.field.length or high < 0 or low >= base.field.length:
-            scope.refuse("index", node, f"{base.field.name} has 0..{base.field.length - 1}")
+        if high < 0 or low >= base.field.length:
+            raise scope.refused("index", node, f"{base.field.name} has 0..{base.field.length - 1}")
         return replace(base, index=index)
     if isinstance(base, Expr) and base.type.kind in (Kind.PAGE, Kind.SEGMENT):
-        index = scope.held(number(scope, node.slice), "index")
-        result = scope.temp("byte", S64)
-        scope.ranges[result.name] = (0, 255)
-        scope.emit(byte_access(scope, base, "getitem", (index,), result.name))
-        return result
-    scope.refuse("subscript", node)
+        return fetch_byte(scope, byte_target(scope, node, base))
+    raise scope.refused("subscript", node)
 
 
-def byte_access(scope: Scope, base: Expr, verb: str, args: tuple[Expr, ...], target: str = "") -> Do:
-    """``page[i]``, ``segment[i] = byte``."""
+Bytes = tuple[Expr, Expr]  #: a page or segment, and an index
+
+
+def byte_target(scope: Scope, node: ast.Subscript, base: Expr) -> Bytes:
+    """``page[i]``, ``segment[i]``: both parts evaluated once."""
+    if isinstance(node.slice, ast.Slice):
+        raise scope.refused("slice", node)
+    held = base if base.type.kind is Kind.SEGMENT else scope.held(base, "page")
+    return held, scope.held(number(scope, node.slice), "index")
+
+
+def fetch_byte(scope: Scope, target: Bytes) -> Local:
+    """The byte there."""
+    result = scope.temp("byte", S64)
+    scope.ranges[result.name] = (0, 255)
+    _byte_access(scope, target[0], "getitem", (target[1],), result.name)
+    return result
+
+
+def store_byte(scope: Scope, target: Bytes, value: Expr) -> None:
+    """Changes the byte there."""
+    _byte_access(scope, target[0], "setitem", (target[1], value))
+
+
+def _byte_access(scope: Scope, base: Expr, verb: str, args: tuple[Expr, ...], target: str = "") -> None:
     segment = base.name if base.type.kind is Kind.SEGMENT and isinstance(base, Local) else ""
-    subject = None if segment else scope.held(base, "page")
+    subject = None if segment else base
     result = S64 if target else NONE
-    return Do(scope.line, target, base.type.kind.value, verb, subject, None, segment, args, result, fallible=True)
+    noun = base.type.kind.value
+    scope.emit(Do(scope.line, target, noun, verb, subject, None, segment, args, result, fallible=True))
 
 
 def reaching_raises(scope: Scope, place: Place) -> bool:
@@ -201,7 +242,7 @@ def fetch(scope: Scope, place: Place, node: ast.AST) -> Expr:
 def store(scope: Scope, place: Place, expr: Expr, node: ast.AST) -> None:
     """Stores a value at a place, range-checked where it might not fit."""
     if place.path[:1] == ("config",):
-        scope.refuse("read-only", node)
+        raise scope.refused("read-only", node)
     check_value_place(scope, place, node)
     wanted = type_at(place.field)
     value = fitted(scope, expr, wanted, node, rule="field-type", where=place.field.name)
@@ -217,4 +258,4 @@ def check_value_place(scope: Scope, place: Place, node: ast.AST) -> None:
     field = place.field
     if field.record or (field.noun and field.noun != "Request") or (field.length and place.index is None):
         what = field.noun or ("an array" if field.length else field.record)
-        scope.refuse("alias", node, f"this is {what}", hint=_verbs_hint(place))
+        raise scope.refused("alias", node, f"this is {what}", hint=_verbs_hint(place))

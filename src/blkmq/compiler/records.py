@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
 from blkmq.compiler.nouns import CALLERS, FIELD_NOUNS, integer_field
@@ -18,7 +18,7 @@ from blkmq.mq.array import array_of
 from blkmq.mq.at_rest import at_rest
 from blkmq.mq.configuration import config_class_of, doc_comments
 from blkmq.mq.errors import ConfigError
-from blkmq.mq.operations import Operations
+from blkmq.mq.operations import NR_SLOTS_MAX, SLOTS, Operations
 
 #: Which nouns may lie where; integers, bools, enums and arrays may lie in all but config, which has no arrays.
 NOUNS_IN: dict[str, frozenset[str]] = {
@@ -48,24 +48,44 @@ def records_of(driver: type, refusals: list[Refusal] | None) -> tuple[Record, ..
 
     What no compiled driver can have as a field goes to ``refusals``; with None, it is left out.
     """
-    try:
-        config = config_class_of(driver)
-    except ConfigError as error:
-        config = None
-        if refusals is not None:
-            node = class_node(driver)
-            file, line = (node[1], node[0].lineno) if node else ("?", 0)
-            refusals.append(Refusal(file, line, "annotation", error.text, hint=error.hint))
     own = _record(driver, record_name(driver, ""), "", refusals)
     nested = Field("config", record=record_name(driver, "config"))
-    return (
-        _record(config, record_name(driver, "config"), "config", refusals),
+    records = (
+        _record(_config(driver, refusals), record_name(driver, "config"), "config", refusals),
         Record(own.name, (nested, *own.fields), own.file, own.line),
         *(
             _record(getattr(driver, title), record_name(driver, title.lower()), title.lower(), refusals)
             for title in ("Pdu", "Hw", "Shared")
         ),
     )
+    return tuple(_with_slots(records, refusals))
+
+
+def _config(driver: type, refusals: list[Refusal] | None) -> type | None:
+    try:
+        return config_class_of(driver)
+    except ConfigError as error:
+        if refusals is not None and not refusals:  # else the driver's annotations were not understood at all
+            node = class_node(driver)
+            file, line = (node[1], node[0].lineno) if node else ("?", 0)
+            refusals.append(Refusal(file, line, "annotation", error.text, hint=error.hint))
+        return None
+
+
+def _with_slots(records: Iterable[Record], refusals: list[Refusal] | None) -> Iterator[Record]:
+    """Numbers the fields whose methods are called back, after the slots that every driver has."""
+    number = len(SLOTS)
+    for record in records:
+        fields = []
+        for field in record.fields:
+            if field.noun in CALLERS:
+                field, number = dataclasses.replace(field, slot=number), number + 1
+            fields.append(field)
+        yield dataclasses.replace(record, fields=tuple(fields))
+        if number > NR_SLOTS_MAX and refusals is not None:
+            text = f"at most {NR_SLOTS_MAX - len(SLOTS)} timers and works"
+            hint = "one timer can serve many ends"
+            refusals.append(Refusal(record.file, record.line, "caller-method", text, hint=hint))
 
 
 def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | None) -> Record:
@@ -80,9 +100,8 @@ def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | No
     except NameError as error:
         if refusals is not None:
             rule = RULES["annotation-name"]
-            refusals.append(
-                Refusal(file, line, rule.name, f"{rule.text} (no {error.name} there)", f"class {cls.__name__}", rule.hint)
-            )
+            text = f"{rule.text} (no {error.name} there)"
+            refusals.append(Refusal(file, line, rule.name, text, f"class {cls.__name__}", rule.hint))
         return Record(name, (), file, line)
     for field_name, annotation in hints.items():
         constant = annotation in (ClassVar, Final) or get_origin(annotation) in (ClassVar, Final)
@@ -128,4 +147,3 @@ def _noun(annotation: Any) -> str:
     if len(arms) == 1 and get_origin(annotation) is not None:
         annotation = arms[0] if FIELD_NOUNS["Request"] is arms[0] else annotation
     return annotation.__name__ if isinstance(annotation, type) else ""
-

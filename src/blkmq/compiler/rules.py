@@ -10,7 +10,8 @@ import textwrap
 from dataclasses import dataclass
 
 from blkmq.compiler.refused import Refusal, Refused
-from blkmq.compiler.rule_table import TABLE
+from blkmq.compiler.rules_of_drivers import DRIVERS
+from blkmq.compiler.rules_of_values import VALUES
 
 __all__ = ["RULES", "Refusal", "Refused", "Rule", "example_module"]
 
@@ -20,13 +21,13 @@ class Rule:
     """One rule: what it says, what to do instead, and a driver that breaks it."""
 
     name: str
+    part: str  #: what the example is: the "body" of queue_rq, members of the "class", or a "module"
     text: str
     hint: str
-    part: str  #: what the example is: the "body" of queue_rq, members of the "class", or a "module"
     example: str
 
 
-RULES: dict[str, Rule] = {row[0]: Rule(*row[:4], textwrap.dedent(row[4]).strip()) for row in TABLE}
+RULES: dict[str, Rule] = {row[0]: Rule(*row[:4], textwrap.dedent(row[4]).strip()) for row in (*DRIVERS, *VALUES)}
 
 _IMPORTS = """\
 from __future__ import annotations

@@ -8,7 +8,7 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from blkmq.compiler.intervals import Interval, interval_of
 from blkmq.compiler.program import Assign, Expr, Fetch, Int, Kind, Local, Place, Root, Stmt, Type
@@ -105,12 +105,12 @@ class Scope:
         self.closure = names_seen_by(self.function)
 
     # --- refusing -------------------------------------------------------------------------------
-    def refuse(self, rule: str, node: ast.AST, detail: str = "", *, hint: str = "") -> NoReturn:
-        """Rejects the statement that is being lowered, because of ``node``."""
+    def refused(self, rule: str, node: ast.AST, detail: str = "", *, hint: str = "") -> Rejected:
+        """What to raise to reject the statement that is being lowered, because of ``node``."""
         text = RULES[rule].text + (f" ({detail})" if detail else "")
         line = getattr(node, "lineno", self.line)
         source = source_of(node)
-        raise Rejected(Refusal(self.file, line, rule, text, source, hint or RULES[rule].hint))
+        return Rejected(Refusal(self.file, line, rule, text, source, hint or RULES[rule].hint))
 
     # --- statements and temporaries ---------------------------------------------------------------
     def emit(self, statement: Stmt) -> None:
@@ -156,7 +156,7 @@ class Scope:
         """Lowers an expression: emits what may raise, and returns what is left, which cannot."""
         lower = EXPRESSIONS.get(type(node))
         if lower is None:
-            self.refuse(REFUSED_EXPRESSIONS.get(type(node), "construct"), node)
+            raise self.refused(REFUSED_EXPRESSIONS.get(type(node), "construct"), node)
         saved, self.line = self.line, node.lineno
         try:
             return lower(self, node)
@@ -172,7 +172,7 @@ class Scope:
         try:
             lower = STATEMENTS.get(type(node))
             if lower is None:
-                self.refuse(REFUSED_STATEMENTS.get(type(node), "construct"), node)
+                raise self.refused(REFUSED_STATEMENTS.get(type(node), "construct"), node)
             lower(self, node)
         except Rejected as rejected:
             if rejected.refusal:
@@ -200,7 +200,7 @@ class Scope:
             if node.id in names:
                 return names[node.id]
         known = [*self.types, *self.closure, *self.function.__globals__]
-        self.refuse("name", node, hint=self.driver.near(node.id, known))
+        raise self.refused("name", node, hint=self.driver.near(node.id, known))
 
     @property
     def self_place(self) -> Place | None:

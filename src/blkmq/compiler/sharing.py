@@ -12,8 +12,18 @@ from dataclasses import dataclass, field
 from blkmq.compiler.driver import Driver
 from blkmq.compiler.nouns import VERB_CLASSES, signature_of_verb
 from blkmq.compiler.program import (
-    Do, Entry, Fetch, Function, Int, Invoke, Locked, Place, Root, Stmt, Store,
-)  # fmt: skip
+    Do,
+    Entry,
+    Fetch,
+    Function,
+    Int,
+    Invoke,
+    Locked,
+    Place,
+    Root,
+    Stmt,
+    Store,
+)
 from blkmq.compiler.source import shown
 from blkmq.compiler.walk import blocks_of, expressions_in, statements_in
 
@@ -103,11 +113,9 @@ class _Callback:
         self.entry = entry
         self.name = entry.slot.name if entry.slot else entry.function
         self.is_control = entry.slot is not None and entry.slot.control
-        work = any(
-            f.slot == entry.number and f.noun == "Work" for r in walk.driver.own_records for f in r.fields
-        )
+        work = any(f.slot == entry.number and f.noun == "Work" for r in walk.driver.own_records for f in r.fields)
         timer = entry.slot is None and not work
-        self.may_sleep = work or (entry.slot is not None and (entry.slot.sleeps or walk.blocking)) and not timer
+        self.may_sleep = work or ((entry.slot is not None and (entry.slot.sleeps or walk.blocking)) and not timer)
 
     def enter(self, function: Function, held: Held) -> None:
         """Walks a function that is called with these locks (and their nouns) held."""
@@ -161,9 +169,7 @@ class _Callback:
             access = self.access(function, statement, statement.place, held, writes=True)
             self.walk.lists.setdefault((statement.place.root, statement.place.path), []).append(access)
 
-    def touch(
-        self, function: Function, statement: Stmt, place: Place, held: Held, *, writes: bool
-    ) -> None:
+    def touch(self, function: Function, statement: Stmt, place: Place, held: Held, *, writes: bool) -> None:
         if writes and place.root in (Root.TAG_SET, Root.LIMITS, Root.DISK) and self.name not in SETS_LIMITS:
             self.refuse("configure-only", function, statement, shown_place((place.root, place.path)))
         if self.is_control or place.root not in (Root.SELF, Root.SHARED) or place.path[0] == "config":
@@ -171,9 +177,7 @@ class _Callback:
         access = self.access(function, statement, place, held, writes=writes)
         self.walk.accesses.setdefault((place.root, place.path), []).append(access)
 
-    def access(
-        self, function: Function, statement: Stmt, place: Place, held: Held, *, writes: bool
-    ) -> Access:
+    def access(self, function: Function, statement: Stmt, place: Place, held: Held, *, writes: bool) -> Access:
         file = self.walk.driver.files[function.file]
         text = shown_place((place.root, place.path))
         return Access(writes, frozenset(key for key, _ in held), file, statement.line, text)

@@ -36,9 +36,7 @@ class Signature:
     broken: bool = False  #: refused: calls of it are not looked at
 
 
-def read_signature(
-    name: str, source: FunctionSource, self_place: Place | None, refusals: list[Refusal]
-) -> Signature:
+def read_signature(name: str, source: FunctionSource, self_place: Place | None, refusals: list[Refusal]) -> Signature:
     """Reads a function's annotations; what is wrong with them goes to ``refusals``."""
     reader = _Reader(source, refusals)
     node, arguments = source.node, source.node.args

@@ -8,14 +8,40 @@ from dataclasses import replace
 from typing import get_type_hints
 
 from blkmq.compiler.arithmetic import augmented
-from blkmq.compiler.convert import fitted, number, test
+from blkmq.compiler.convert import fitted, test
 from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, local
-from blkmq.compiler.nouns import LOCKS, NONE, in_flight
-from blkmq.compiler.places import Known, byte_access, fetch, resolve, store
+from blkmq.compiler.nouns import LOCKS, NONE, S64, in_flight
+from blkmq.compiler.places import (
+    Bytes,
+    Known,
+    attribute,
+    byte_target,
+    element,
+    fetch,
+    fetch_byte,
+    resolve,
+    store,
+    store_byte,
+)
 from blkmq.compiler.program import (
-    Absent, Bool, Break, Check, Continue, Do, Expr, Guard, If, Invoke, Kind, Local, Locked, Place, Return, Type,
-)  # fmt: skip
+    Absent,
+    Bool,
+    Break,
+    Check,
+    Continue,
+    Do,
+    Expr,
+    Guard,
+    If,
+    Invoke,
+    Kind,
+    Local,
+    Locked,
+    Place,
+    Return,
+    Type,
+)
 from blkmq.compiler.scope import Scope, lowers_statement
 from blkmq.mq.errors import Fault
 
@@ -24,7 +50,7 @@ from blkmq.mq.errors import Fault
 @lowers_statement(ast.Assign)
 def _assign(scope: Scope, node: ast.Assign) -> None:
     if len(node.targets) != 1 or isinstance(node.targets[0], ast.Tuple | ast.List | ast.Starred):
-        scope.refuse("unpack", node)
+        raise scope.refused("unpack", node)
     _assign_to(scope, node.targets[0], node.value, node)
 
 
@@ -50,13 +76,13 @@ def _assign_to(scope: Scope, target: ast.expr, value: ast.expr, node: ast.stmt) 
 @lowers_statement(ast.AnnAssign)
 def _annotated_assign(scope: Scope, node: ast.AnnAssign) -> None:
     if not isinstance(node.target, ast.Name):
-        scope.refuse("local-annotation", node)
+        raise scope.refused("local-annotation", node)
     kind = _annotation(scope, node.annotation)
     if kind is None or kind.kind is Kind.NONE:
-        scope.refuse("local-annotation", node)
+        raise scope.refused("local-annotation", node)
     if node.value is None:
         if scope.types.get(node.target.id, kind) != kind:
-            scope.refuse("type-changes", node)
+            raise scope.refused("type-changes", node)
         scope.types[node.target.id] = kind
         return
     assign_local(scope, node.target, scope.value(node.value), node, kind)
@@ -72,42 +98,43 @@ def _annotation(scope: Scope, annotation: ast.expr) -> Type | None:
     try:
         return in_flight(get_type_hints(holder, globalns=names, include_extras=True)["local"])
     except NameError:
-        scope.refuse("annotation-name", annotation)
+        raise scope.refused("annotation-name", annotation) from None
 
 
 @lowers_statement(ast.AugAssign)
 def _augmented_assign(scope: Scope, node: ast.AugAssign) -> None:
     if isinstance(node.target, ast.Name):
         if not is_local(scope, node.target.id):
-            scope.refuse("name", node.target)
+            raise scope.refused("name", node.target)
         assign_local(scope, node.target, augmented(scope, local(scope, node.target), node.op, node.value, node), node)
         return
     place = _target(scope, node.target)
     if isinstance(place, Place):
         old = fetch(scope, place, node.target)
     else:
-        old = scope.temp("byte", Type(Kind.S64))
-        scope.ranges[old.name] = (0, 255)
-        scope.emit(byte_access(scope, place[0], "getitem", (place[1],), old.name))
+        old = fetch_byte(scope, place)
     _put(scope, place, augmented(scope, old, node.op, node.value, node), node)
 
 
-Target = Place | tuple[Expr, Expr]  #: a field, or a page or segment with an index
+Target = Place | Bytes
 
 
 def _target(scope: Scope, node: ast.expr) -> Target:
     if isinstance(node, ast.Subscript):
         base = resolve(scope, node.value)
-        if isinstance(base, Expr) and base.type.kind in (Kind.PAGE, Kind.SEGMENT) and not isinstance(node.slice, ast.Slice):
-            held = base if base.type.kind is Kind.SEGMENT else scope.held(base, "page")
-            return held, scope.held(number(scope, node.slice), "index")
-    elif not isinstance(node, ast.Attribute):
-        scope.refuse("unpack", node)
-    elif isinstance(base := resolve(scope, node.value), Expr):
-        scope.refuse("read-only", node)
-    thing = resolve(scope, node)
-    if isinstance(thing, Expr | Known):
-        scope.refuse("read-only", node)
+        if isinstance(base, Expr) and base.type.kind in (Kind.PAGE, Kind.SEGMENT):
+            return byte_target(scope, node, base)
+        thing = element(scope, node, base)
+    elif isinstance(node, ast.Attribute):
+        base = resolve(scope, node.value)
+        through = isinstance(base, Expr) and node.attr not in ("pdu", "data")
+        if through or isinstance(base, Known):
+            raise scope.refused("read-only", node)
+        thing = attribute(scope, node, base)
+    else:
+        raise scope.refused("unpack", node)
+    if not isinstance(thing, Place):
+        raise scope.refused("read-only", node)
     return thing
 
 
@@ -115,9 +142,7 @@ def _put(scope: Scope, target: Target, expr: Expr, node: ast.stmt) -> None:
     if isinstance(target, Place):
         store(scope, target, expr, node)
         return
-    base, index = target
-    value = fitted(scope, expr, Type(Kind.S64), node, rule="field-type", where="a byte")
-    scope.emit(byte_access(scope, base, "setitem", (index, value)))
+    store_byte(scope, target, fitted(scope, expr, S64, node, rule="field-type", where="a byte"))
 
 
 # --- the rest ------------------------------------------------------------------------------------------
@@ -127,7 +152,7 @@ def _expression(scope: Scope, node: ast.Expr) -> None:
         return  # a docstring
     if not isinstance(node.value, ast.Call):
         scope.value(node.value)  # may have a rule of its own
-        scope.refuse("no-effect", node)
+        raise scope.refused("no-effect", node)
     expr = scope.value(node.value)
     last = scope.out[-1] if scope.out else None
     if isinstance(last, Do | Invoke) and isinstance(expr, Local) and last.target == expr.name:
@@ -156,10 +181,10 @@ def _return(scope: Scope, node: ast.Return) -> None:
     expr = scope.value(node.value) if node.value else None
     if wanted == NONE:
         if expr is not None and not (isinstance(expr, Absent) or expr.type == NONE):
-            scope.refuse("return-type", node, "the function is annotated -> None")
+            raise scope.refused("return-type", node, "the function is annotated -> None")
         value = None
     elif expr is None:
-        scope.refuse("return-type", node)
+        raise scope.refused("return-type", node)
     else:
         value = fitted(scope, expr, wanted, node, rule="return-type", where="the result")
     scope.emit(Return(scope.line, value))
@@ -209,13 +234,13 @@ def _both(one: set[str] | None, other: set[str] | None) -> set[str] | None:
 @lowers_statement(ast.With)
 def _with(scope: Scope, node: ast.With) -> None:
     if len(node.items) != 1:
-        scope.refuse("with", node)
+        raise scope.refused("with", node)
     (item,) = node.items
     if not isinstance(item.context_expr, ast.Name | ast.Attribute):
-        scope.refuse("with", node)
+        raise scope.refused("with", node)
     lock = resolve(scope, item.context_expr)
     if not isinstance(lock, Place) or lock.field.noun not in LOCKS or item.optional_vars is not None:
-        scope.refuse("with", node)
+        raise scope.refused("with", node)
     line = scope.line
     body = scope.statements(node.body)
     scope.emit(Locked(line, lock.field.noun, lock, body))

@@ -32,5 +32,6 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         module = build_numba(program)
         return CompiledDriver(program, module.entry.address, module)
     from blkmq.compiler.c_build import build_c, load_c
+    from blkmq.dispatch.c_layout import c_layout
 
-    return CompiledDriver(program, load_c(build_c(program)))
+    return CompiledDriver(program, load_c(build_c(program, c_layout())))

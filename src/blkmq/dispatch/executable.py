@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from blkmq.compiler.program import Field, Program
@@ -33,7 +33,10 @@ class Executable(Protocol):
     """What dispatch needs of a driver."""
 
     name: str  #: disks are named after it
-    files: tuple[str, ...]
+    @property
+    def files(self) -> Sequence[str]: ...
+    @property
+    def exceptions(self) -> Mapping[int, str]: ...
     entry: int
     callbacks: int  #: bit per slot
     nr_timers: tuple[int, int]  #: HrTimers in a Pdu, and in the driver's own record
@@ -80,6 +83,7 @@ class CompiledDriver:
         self.keep = keep  #: what owns the code
         self.name = program.snake_name
         self.files = program.files
+        self.exceptions: dict[int, str] = {}  # compiled drivers have none
         self.engine = compiled_engine()
         self.callbacks = sum(1 << item.number for item in program.entries)
         self.call = ENTRY_TYPE(entry)

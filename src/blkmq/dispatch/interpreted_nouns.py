@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch import request_verbs as verbs
-from blkmq.dispatch.call import Call, burn, fail
+from blkmq.dispatch.call import Call, burn
 from blkmq.dispatch.nouns.hr_timer import hr_timer_cancel, hr_timer_start
 from blkmq.dispatch.nouns.records import HrTimerRecord, WorkRecord
+from blkmq.dispatch.nouns.request_list import (
+    request_list_add_tail,
+    request_list_at,
+    request_list_empty,
+    request_list_pop,
+)
 from blkmq.dispatch.nouns.segment import (
     BYTES_PER_FUEL,
     segment_advance,
@@ -31,16 +37,19 @@ from blkmq.dispatch.nouns.segment import (
 from blkmq.dispatch.nouns.work import work_queue
 from blkmq.dispatch.ownership import pin, unpin
 from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
-from blkmq.dispatch.tag_set import disk_at, tag_set_at
+from blkmq.dispatch.tag_set import DiskRecord, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import ERROR_OF_FAULT, AbsentError, DriverIndexError, Fault
+from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hr_timer import HrTimer
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.page import Page
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.mq.request import Request
+from blkmq.mq.request_list import RequestList
 from blkmq.mq.segment import Segment
+from blkmq.mq.tag_set import TagSet
 from blkmq.mq.work import Work
 
 if TYPE_CHECKING:
@@ -275,12 +284,47 @@ class InterpretedWork(Work):
         return queued
 
 
-def tag_to_rq(hctx: HwCtx, tag: int) -> Request | None:
-    """``TagSet.tag_to_rq`` of the interpreted target."""
-    call = frame.call
-    handle = verbs.tag_set_tag_to_rq(call, hctx.queue_num, tag)
-    checked(call)
-    return InterpretedRequest(handle) if handle else None
+class InterpretedRequestList(RequestList):
+    """The list that ``queue_rqs`` gets: dispatch's own record."""
+
+    def __init__(self, address: int) -> None:
+        self.record = request_list_at(address, 0)
+
+    def add_tail(self, rq: Request) -> None:
+        call = frame.call
+        request_list_add_tail(call, self.record, rq.handle if isinstance(rq, InterpretedRequest) else 0)
+        checked(call)
+
+    def pop(self) -> Request | None:
+        handle = request_list_pop(frame.call, self.record)
+        return InterpretedRequest(handle) if handle else None
+
+    def empty(self) -> bool:
+        return request_list_empty(frame.call, self.record)
 
 
-__all__ = ["Fault", "disk_at", "fail", "frame"]
+class InterpretedTagSet(TagSet):
+    """The tag set as a driver sees it: it also finds requests by tag."""
+
+    __slots__ = ()
+
+    def tag_to_rq(self, hctx: HwCtx, tag: int) -> Request | None:
+        call = frame.call
+        handle = verbs.tag_set_tag_to_rq(call, hctx.queue_num, tag)
+        checked(call)
+        return InterpretedRequest(handle) if handle else None
+
+
+class LiveGenDisk(GenDisk):
+    """A disk whose capacity and read-only flag are the record's, which its door reads."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: DiskRecord) -> None:
+        object.__setattr__(self, "record", record)
+        super().__init__()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("capacity_sectors", "read_only"):
+            setattr(self.record, name, int(value))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,8 +37,10 @@ TEXT = {
 class Sources(Protocol):
     """Who knows the driver's source files and the names of its slots."""
 
-    files: tuple[str, ...]
-
+    @property
+    def files(self) -> Sequence[str]: ...
+    @property
+    def exceptions(self) -> Mapping[int, str]: ...
     def slot_name(self, slot: int) -> str: ...
 
 
@@ -52,19 +54,21 @@ class Report:
     slot: str
     value: int
     tag: int  #: index of the request, -1 for none
+    text: str = ""  #: what a Python exception said
 
     @classmethod
     def make(cls, sources: Sources, fault: int, at: int, slot: int, value: int, rq: int) -> Report:
         index = at >> LINE_BITS
         file = sources.files[index] if 0 <= index < len(sources.files) else "?"
-        return cls(Fault(fault), file, at & LINE_MASK, sources.slot_name(slot), value, rq & INDEX_MASK if rq else -1)
+        return cls(Fault(fault), file, at & LINE_MASK, sources.slot_name(slot), value, rq & INDEX_MASK if rq else -1,
+                   sources.exceptions.get(at, "") if fault == Fault.PYTHON else "")  # fmt: skip
 
     @classmethod
     def of_call(cls, call: Call, sources: Sources) -> Report:
         return cls.make(sources, call.error, call.error_at, call.slot, call.value, call.rq)
 
     def __str__(self) -> str:
-        text = TEXT.get(self.fault, "error").format(value=self.value)
+        text = self.text or TEXT.get(self.fault, "error").format(value=self.value)
         return f"{self.file}:{self.line}: {self.fault.name}: {text} (in {self.slot})"
 
 

@@ -8,6 +8,7 @@ on one thread, by ``engine.serve(call_address(queue))``.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from blkmq.dispatch.call import Call
 from blkmq.dispatch.callback import FUEL_CONTROL, FUEL_DATA
 from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.hw_queue import HwQueueRecord
-from blkmq.dispatch.nouns.hr_timer import HrTimerRecord
 from blkmq.dispatch.nouns.records import RequestListRecord
 from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT
 from blkmq.dispatch.report import Report, read_reports
@@ -78,6 +78,7 @@ class RunningSet:
         self.tag_set = TagSet()
         self._undo: list[tuple[str, int, int]] = []  #: exit callbacks that are due, with disk and argument
         self._fds: list[int] = []
+        self._call_ids = itertools.count(1)
         try:
             self._make_set(drivers)
             self._configure(drivers)
@@ -107,8 +108,7 @@ class RunningSet:
             record.index = index
             record.driver = take(executable.size(""))
             self.disks.append(Disk(index, driver, GenDisk(), QueueLimits(), record))
-        self.control = self._make_call(1, 0)
-        self.control.may_sleep = 1
+        self.control = self.make_call(may_sleep=True)
         executable.bind(self, drivers)
 
     def _eventfd(self) -> int:
@@ -116,13 +116,15 @@ class RunningSet:
         self._fds.append(fd)
         return fd
 
-    def _make_call(self, number: int, hctx: int) -> Call:
+    def make_call(self, *, hctx: int = 0, may_sleep: bool = False) -> Call:
+        """A call record for one more thread that calls the drivers."""
         call = Call.from_address(self.memory.take(ctypes.sizeof(Call)))
+        call.may_sleep = int(may_sleep)
         call.set_address = ctypes.addressof(self.record)
         call.shared = self.record.shared
         call.fields = self.record.fields
         call.hw_size = self.executable.size("hw")
-        call.id = number
+        call.id = next(self._call_ids)
         call.hctx = hctx
         call.disk_address = self.record.disks
         call.driver = self.disks[0].record.driver if self.disks else 0
@@ -200,11 +202,8 @@ class RunningSet:
             queue.next_timer_nsec = S64_MAX
             queue.poll_list = take(ctypes.sizeof(RequestListRecord))
             self.queues.append(queue)
-            call = self._make_call(2 + index, index)
-            call.may_sleep = 1 if tag_set.flags & BLK_MQ_F_BLOCKING else 0
-            self.calls.append(call)
-        self.worker_call = self._make_call(2 + tag_set.nr_hw_queues, 0)
-        self.worker_call.may_sleep = 1
+            self.calls.append(self.make_call(hctx=index, may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING)))
+        self.worker_call = self.make_call(may_sleep=True)
         for disk in self.disks:
             disk.record.hws = take(tag_set.nr_hw_queues * record.hw_size)
 
@@ -288,4 +287,3 @@ class RunningSet:
         self._fds.clear()
 
 
-__all__ = ["Disk", "HrTimerRecord", "Memory", "RunningSet"]

@@ -50,7 +50,7 @@ class AtRest:
             return bool(value)
         if self.enum and (value in _values(self.enum) or issubclass(self.enum, IntFlag)):
             return self.enum(value)
-        return value
+        return int(value)
 
     def entering(self, name: str, value: Any) -> int:
         """The value as the field keeps it; a DriverValueError or StatusError if it takes no such value."""

@@ -99,9 +99,7 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
     known = {attribute.name: attribute for attribute in attributes_of(driver)}
     for name, value in attributes.items():
         if name not in known:
-            raise ConfigError(
-                name, value, f"{driver.__name__} has no such attribute", hint=_near(name, list(known))
-            )
+            raise ConfigError(name, value, f"{driver.__name__} has no such attribute", hint=_near(name, list(known)))
     values = {}
     for name, attribute in known.items():
         value = attributes.get(name, attribute.default)

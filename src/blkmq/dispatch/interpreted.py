@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""An interpreted driver as dispatch calls it: slots to methods, numbers to nouns, exceptions to errors."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import itertools
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
+from blkmq.compiler import fuel
+from blkmq.compiler.interpreted import interpret, make_noun, record_class
+from blkmq.compiler.program import Field
+from blkmq.compiler.records import records_of, snake_case
+from blkmq.dispatch.call import Call, call_at
+from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
+from blkmq.dispatch.engine import INTERPRETED
+from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept
+from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.interpreted_nouns import (
+    InterpretedHrTimer,
+    InterpretedHwCtx,
+    InterpretedRequest,
+    InterpretedRequestList,
+    InterpretedTagSet,
+    InterpretedWork,
+    LiveGenDisk,
+    frame,
+)
+from blkmq.dispatch.ownership import kick, push
+from blkmq.dispatch.report import LINE_BITS
+from blkmq.dispatch.request import INDEX_MASK, request_at
+from blkmq.dispatch.views import LimitsView, fill_view
+from blkmq.mq.errors import DriverError, Fault
+from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.hw_ctx import HwCtx
+from blkmq.mq.io_completion_batch import IoCompletionBatch
+from blkmq.mq.operations import SLOT_BY_NAME, SLOTS, Operations
+from blkmq.mq.request import Request
+from blkmq.mq.request_list import RequestList
+from blkmq.mq.tag_set import TagSet
+from blkmq.native.clock import monotonic_nsec
+from blkmq.native.invoke import interpreted_entries
+from blkmq.native.memory import address_of
+
+if TYPE_CHECKING:
+    from blkmq.dispatch.running_set import RunningSet
+
+CONFIGURE = SLOT_BY_NAME["configure"].number
+
+_entry_numbers = itertools.count(-2, -1)
+
+
+def fills(cls: type[Operations], name: str) -> bool:
+    """Whether a driver class defines a slot's method."""
+    return callable(getattr(cls, name, None))
+
+
+class InterpretedDriver:
+    """The Python objects of a running set's drivers, behind the same entry point that compiled ones have."""
+
+    engine = INTERPRETED
+
+    def __init__(self, cls: type[Operations]) -> None:
+        self.cls = cls
+        self.name = snake_case(cls.__name__)
+        self.files: list[str] = []
+        self.exceptions: dict[int, str] = {}  #: texts of Python exceptions, by place
+        self.entry = next(_entry_numbers)
+        self.callbacks = sum(1 << slot.number for slot in SLOTS if fills(cls, slot.name))
+        _, own, pdu, _, _ = records_of(cls, None)
+        self.timers: dict[int, tuple[str, bool]] = {}  #: slot -> method, and whether it serves a request
+        for record, serves_request in ((own, False), (pdu, True)):
+            for field in record.fields:
+                if field.slot >= 0:
+                    self.timers[field.slot] = (field.name, serves_request)
+        in_pdu = sum(serves for _, serves in self.timers.values())
+        self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
+        self.pool: ThreadPoolExecutor | None = None
+        self._pool_call = threading.local()
+        interpreted_entries[self.entry] = self._entry
+
+    # --- what dispatch asks -------------------------------------------------------------------------------
+    def has(self, name: str) -> bool:
+        return bool(self.callbacks >> SLOT_BY_NAME[name].number & 1)
+
+    def slot_name(self, slot: int) -> str:
+        return SLOTS[slot].name if 0 <= slot < len(SLOTS) else self.timers.get(slot, ("?", False))[0]
+
+    def size(self, role: str) -> int:
+        return 8  # nothing of it lies in records
+
+    def at(self, file: str, line: int) -> int:
+        """Where in the source, as ``call.at`` has it."""
+        if file not in self.files:
+            self.files.append(file)
+        return self.files.index(file) << LINE_BITS | line
+
+    def call(self, slot: int, call_address: int, a: int, b: int, c: int) -> int:
+        return self._entry(slot, call_address, a, b, c)
+
+    # --- birth and end ------------------------------------------------------------------------------------
+    def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None:
+        self.running = running
+        running.tag_set = InterpretedTagSet()
+        shared = record_class(self.cls, "shared")(self._make)
+        self.drivers: dict[int, Operations] = {}
+        self.hctxs: dict[tuple[int, int], HwCtx] = {}
+        for disk, given in zip(running.disks, drivers, strict=True):
+            disk.gen_disk = LiveGenDisk(disk.record)
+            driver = interpret(copy.copy(given), self._make)
+            for name, value in (("disk", disk.gen_disk), ("tag_set", running.tag_set), ("shared", shared)):
+                object.__setattr__(driver, name, value)
+            self.drivers[ctypes.addressof(disk.record)] = driver
+
+    def _make(self, field: Field) -> object:
+        """A noun of a driver's field; timers and works are the engine's."""
+        if field.noun == "HrTimer":
+            return InterpretedHrTimer(field.slot)
+        if field.noun == "Work":
+            return InterpretedWork(field.slot)
+        return make_noun(field)
+
+    def make_queues_and_requests(self, running: RunningSet) -> None:
+        pdu, hw = record_class(self.cls, "pdu"), record_class(self.cls, "hw")
+        self.pdus = [pdu(self._make) for _ in range(running.record.nr_requests)]
+        for address in self.drivers:
+            for queue in running.queues:
+                self.hctxs[address, queue.index] = InterpretedHwCtx(queue.index, HctxType(queue.type), hw(self._make))
+        if running.tag_set.flags & BLK_MQ_F_BLOCKING:
+            self.pool = ThreadPoolExecutor(running.record.nr_requests, thread_name_prefix=self.name)
+
+    def release(self, running: RunningSet) -> None:
+        if self.pool is not None:
+            self.pool.shutdown()
+        interpreted_entries.pop(self.entry, None)
+
+    def hctx(self, call: Call, queue: int) -> HwCtx:
+        """The hardware queue of the disk that a call is for."""
+        return self.hctxs[call.disk_address, queue]
+
+    # --- calls --------------------------------------------------------------------------------------------
+    def _entry(self, slot: int, call_address: int, a: int, b: int, c: int) -> int:
+        call = call_at(call_address, 0)
+        if slot == QUEUE_RQ and self.pool is not None:
+            self.pool.submit(self._queue_rq_on_thread, call.disk_address, a, b, c)
+            return OK
+        return self._run(call, slot, a, b, c)
+
+    def _run(self, call: Call, slot: int, a: int, b: int, c: int) -> int:
+        """Calls the method; what escapes it becomes the call's error."""
+        frame.call, frame.home, fuel.frame.meter = call, self, call
+        driver = self.drivers[call.disk_address]
+        try:
+            result = self._method(driver, slot)(*self._arguments(call, slot, a, b, c))
+            if slot == CONFIGURE:
+                self._keep_configuration(call)
+            return 0 if result is None else int(result)
+        except DriverError as error:
+            self._note(call, error.fault, error)
+        except Exception as error:
+            self._note(call, Fault.PYTHON, error)
+        return 0
+
+    def _method(self, driver: Operations, slot: int) -> Any:
+        return getattr(driver, self.slot_name(slot))
+
+    def _arguments(self, call: Call, slot: int, a: int, b: int, c: int) -> list[Any]:
+        """What the method gets, made from the entry's three numbers."""
+        if slot == CONFIGURE:
+            disk = next(disk for disk in self.running.disks if ctypes.addressof(disk.record) == call.disk_address)
+            return [self.running.tag_set, disk.limits]
+        if slot >= len(SLOTS):
+            return [InterpretedRequest(a)] if self.timers[slot][1] else []
+        arguments: list[Any] = []
+        for (_, kind), value in zip(SLOTS[slot].parameters, (a, b, c), strict=False):
+            if kind is HwCtx:
+                arguments.append(self.hctx(call, value))
+            elif kind is Request:
+                arguments.append(InterpretedRequest(value))
+            elif kind is RequestList:
+                arguments.append(InterpretedRequestList(value))
+            elif kind is IoCompletionBatch:
+                arguments.append(IoCompletionBatch())
+            elif kind is TagSet:
+                arguments.append(self.running.tag_set)
+            else:
+                arguments.append(bool(value) if kind is bool else value)
+        return arguments
+
+    def _keep_configuration(self, call: Call) -> None:
+        """Puts what ``configure`` set where compiled drivers put it."""
+        disk = next(disk for disk in self.running.disks if ctypes.addressof(disk.record) == call.disk_address)
+        fill_view(LimitsView.from_address(call.limits), disk.limits)
+        fill_view(self.running.view, self.running.tag_set)
+
+    def _note(self, call: Call, fault: Fault, error: Exception) -> None:
+        """Keeps the error, with the driver's innermost line."""
+        call.error = int(fault)
+        call.error_at = self._place(error.__traceback__)
+        self.exceptions[call.error_at] = f"{type(error).__name__}: {error}" if fault is Fault.PYTHON else str(error)
+
+    def _place(self, traceback: TracebackType | None) -> int:
+        """The innermost place of a traceback that is the driver's own."""
+        own = {cls.__module__ for cls in self.cls.__mro__ if cls not in Operations.__mro__}
+        place = 0
+        while traceback is not None:
+            code, module = traceback.tb_frame.f_code, traceback.tb_frame.f_globals.get("__name__")
+            if module in own or not place:
+                place = self.at(code.co_filename, traceback.tb_lineno)
+            traceback = traceback.tb_next
+        return place
+
+    # --- drivers that block ---------------------------------------------------------------------------------
+    def _queue_rq_on_thread(self, disk_address: int, hctx: int, rq: int, is_last: int) -> None:
+        """One ``queue_rq`` that may sleep, on a thread of its own; then what dispatch does with its answer."""
+        call = self._call_of_thread()
+        call.disk_address = disk_address
+        call.hctx = hctx
+        call.slot, call.rq = QUEUE_RQ, rq
+        record = self.running.record
+        index = rq & INDEX_MASK
+        request = request_at(record.requests, index)
+        call.error = 0
+        call.fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
+        status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
+        if call.error:
+            escaped(call, record, rq)
+        elif accept(call, record, request, rq, status) != OK:
+            queue = queue_at(record.queues, hctx)
+            queue.rerun_nsec = monotonic_nsec() + RESOURCE_DELAY_NSEC
+            push(address_of(queue, "requeued"), request, index)
+            kick(queue)
+
+    def _call_of_thread(self) -> Call:
+        call: Call | None = getattr(self._pool_call, "call", None)
+        if call is None:
+            call = self._pool_call.call = self.running.make_call(may_sleep=True)
+        return call
+
+
+__all__ = ["InterpretedDriver"]
