@@ -4,31 +4,26 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from types import ModuleType
 
 from blkmq.abi.page import PAGE_SIZE
+from blkmq.compiler.arguments import Wanted, bound
 from blkmq.compiler.arithmetic import absolute, extreme, in_order
-from blkmq.compiler.convert import fitted, number, test
+from blkmq.compiler.convert import number, test
 from blkmq.compiler.names import is_local
 from blkmq.compiler.nouns import (
-    CALLERS,
     NONE,
     S64,
-    VERB_CLASSES,
     VerbSignature,
     signature_of_function,
-    signature_of_verb,
-    verbs_of,
 )
-from blkmq.compiler.places import Known, Thing, reaching_raises, resolve
+from blkmq.compiler.places import Known, Thing, resolve
 from blkmq.compiler.program import (
     Check,
-    Do,
     Expr,
     Guard,
     Int,
@@ -43,6 +38,7 @@ from blkmq.compiler.program import (
 from blkmq.compiler.scope import Rejected, Scope, lowers
 from blkmq.compiler.signatures import Signature
 from blkmq.compiler.source import is_python_function
+from blkmq.compiler.verbs import call_verb, do
 from blkmq.mq.errors import Fault
 from blkmq.mq.verb import verb_of
 
@@ -72,7 +68,7 @@ def _attribute_call(scope: Scope, node: ast.Call, func: ast.Attribute) -> Expr:
     method = _method(scope, base, func.attr)
     if method:
         return _invoke(scope, node, method)
-    return _call_verb(scope, node, func, base)
+    return call_verb(scope, node, func, base)
 
 
 def _method(scope: Scope, base: Thing, name: str) -> Signature | None:
@@ -103,24 +99,16 @@ def _call_known(scope: Scope, node: ast.Call, target: object) -> Expr:
     """Calls a Python object that is known while compiling."""
     if isinstance(target, type) and issubclass(target, IntEnum | IntFlag):
         return _enum_call(scope, node, target)
-    if isinstance(target, Callable) and target in BUILTINS:  # type: ignore[arg-type]
-        (kind, arguments) = BUILTINS[target], node.args  # type: ignore[index]
-        if node.keywords or not kind.least <= len(arguments) <= kind.most:
-            raise scope.refused("argument", node, hint=kind.hint)
-        return kind.lower(scope, node, arguments)
-    if target is builtins.range:
-        raise scope.refused("range", node)
-    if target is builtins.print:
-        raise scope.refused("print", node)
-    if target in (builtins.str, builtins.repr, builtins.format, builtins.chr, builtins.bytes, builtins.bytearray):
-        raise scope.refused("string", node)
-    if target is builtins.float or target is builtins.round:
-        raise scope.refused("float", node)
-    if target in (builtins.list, builtins.dict, builtins.tuple, builtins.set):
-        raise scope.refused("collection", node)
+    builtin = BUILTINS.get(target) if callable(target) else None
+    if builtin is not None:
+        if node.keywords or not builtin.least <= len(node.args) <= builtin.most:
+            raise scope.refused("argument", node, hint=builtin.hint)
+        return builtin.lower(scope, node, node.args)
+    if callable(target) and target in REFUSED_BUILTINS:
+        raise scope.refused(REFUSED_BUILTINS[target], node)
     if is_python_function(target):
         if verb_of(target):
-            return _do(scope, node, _signature(target), None)
+            return do(scope, node, _signature(target))
         if not target.__module__.startswith("blkmq.mq.") and target.__qualname__ == target.__name__:
             return _invoke(scope, node, scope.driver.helper(target))
     raise scope.refused("call", node)
@@ -163,6 +151,12 @@ def _integer(scope: Scope, _: ast.Call, arguments: list[ast.expr]) -> Expr:
     return replace(value, type=S64)
 
 
+REFUSED_BUILTINS: dict[Callable[..., object], str] = {
+    range: "range", print: "print", str: "string", repr: "string", format: "string", chr: "string", bytes: "string",
+    bytearray: "string", float: "float", round: "float", list: "collection", dict: "collection", tuple: "collection",
+    set: "collection", sum: "comprehension", all: "comprehension", any: "comprehension",
+}  # fmt: skip
+
 BUILTINS: dict[Callable[..., object], Builtin] = {
     min: Builtin(_extreme("min"), 2, 99, "min(a, b) of two or more integers"),
     max: Builtin(_extreme("max"), 2, 99, "max(a, b) of two or more integers"),
@@ -195,69 +189,12 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
     return replace(value, type=kind)
 
 
-# --- arguments -----------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Wanted:
-    """A parameter, whichever kind of function it is of."""
-
-    name: str
-    type: Type | None  #: None: the one TagSet, QueueLimits or GenDisk
-    default: Expr | None
-    root: Root | None = None
-
-
-def _arguments(scope: Scope, node: ast.Call, wanted: Sequence[Wanted]) -> tuple[Expr, ...]:
-    """Arguments in the order of the parameters, evaluated in the order of the text."""
-    names = [parameter.name for parameter in wanted]
-    if len(node.args) > len(wanted):
-        raise scope.refused("argument", node, f"takes {len(wanted)}, gets {len(node.args)}")
-    given: dict[str, ast.expr] = dict(zip(names, node.args, strict=False))
-    for keyword in node.keywords:
-        assert keyword.arg is not None
-        if keyword.arg not in names or keyword.arg in given:
-            hint = "its parameters: " + (", ".join(names) or "none")
-            raise scope.refused("argument", node, f"{keyword.arg}=", hint=hint)
-        given[keyword.arg] = keyword.value
-    by_name = {parameter.name: parameter for parameter in wanted}
-    for name, argument in given.items():
-        if by_name[name].root is not None:
-            _check_single(scope, argument, by_name[name])
-    passed = [name for name in given if by_name[name].root is None]
-    values = dict(zip(passed, in_order(scope, [given[name] for name in passed], _argument), strict=True))
-    result = []
-    for parameter in wanted:
-        if parameter.root is not None:
-            if parameter.name not in given:
-                raise scope.refused("argument", node, f"{parameter.name} is missing")
-            continue
-        assert parameter.type is not None
-        value = values.get(parameter.name, parameter.default)
-        if value is None:
-            raise scope.refused("argument", node, f"{parameter.name} is missing")
-        place = given.get(parameter.name, node)
-        result.append(fitted(scope, value, parameter.type, place, rule="argument-type", where=parameter.name))
-    return tuple(result)
-
-
-def _argument(scope: Scope, node: ast.expr) -> Expr:
-    value = scope.value(node)
-    if value.type.kind is Kind.SEGMENT:
-        raise scope.refused("segment", node)
-    return value
-
-
-def _check_single(scope: Scope, argument: ast.expr, parameter: Wanted) -> None:
-    thing = resolve(scope, argument)
-    if not isinstance(thing, Place) or thing.root is not parameter.root or thing.path:
-        raise scope.refused("argument-type", argument, f"{parameter.name} is another")
-
-
 # --- the driver's own functions ------------------------------------------------------------------------
 def _invoke(scope: Scope, node: ast.Call, callee: Signature) -> Expr:
     if callee.broken:
         raise Rejected(None)
     wanted = [Wanted(p.name, p.type, p.default, p.root) for p in callee.parameters]
-    args = _arguments(scope, node, wanted)
+    args = bound(scope, node, wanted)
     scope.driver.lower(callee, scope, node)
     if callee.returns == NONE:
         scope.emit(Invoke(scope.line, "", callee.name, args, NONE))
@@ -265,59 +202,3 @@ def _invoke(scope: Scope, node: ast.Call, callee: Signature) -> Expr:
     result = scope.temp(f"{callee.source.name}_result", callee.returns)
     scope.emit(Invoke(scope.line, result.name, callee.name, args, callee.returns))
     return result
-
-
-# --- verbs ------------------------------------------------------------------------------------------------
-def _call_verb(scope: Scope, node: ast.Call, func: ast.Attribute, base: Thing) -> Expr:
-    assert not isinstance(base, Known)
-    if isinstance(base, Expr):
-        noun = base.type.kind.value
-        if noun == "Request" and func.attr == "segments":
-            raise scope.refused("segments", node)
-    else:
-        noun = base.field.noun or base.field.record
-    place = base if isinstance(base, Place) and base.field.noun != "Request" else None
-    subject = base if isinstance(base, Expr) else None
-    if isinstance(base, Place) and base.field.noun == "Request":
-        subject = scope.value(func.value)
-    signature = signature_of_verb(noun, func.attr) if noun in VERB_CLASSES else None
-    if signature is None or func.attr.startswith("__"):
-        known = verbs_of(noun) if noun in VERB_CLASSES else scope.driver.method_names()
-        raise scope.refused("verb", node, hint=scope.driver.near(func.attr, known))
-    return _do(scope, node, signature, subject, place)
-
-
-def _do(scope: Scope, node: ast.Call, verb: VerbSignature, subject: Expr | None, place: Place | None = None) -> Expr:
-    """A verb; its subject is evaluated before its arguments."""
-    segment = ""
-    if subject is not None and subject.type.kind is Kind.SEGMENT:
-        assert isinstance(subject, Local)
-        subject, segment = None, subject.name
-    elif subject is not None:
-        subject = scope.held(subject, verb.noun.lower())
-    if place is not None and verb.noun in CALLERS:
-        _check_caller(scope, node, verb, place)
-    args = _arguments(scope, node, [Wanted(p.name, p.type, p.default) for p in verb.parameters])
-    slot = place.field.slot if place is not None else -1
-    fallible = verb.fallible or (place is not None and reaching_raises(scope, place))
-    target = ""
-    result = Expr(NONE)
-    if verb.result.kind is not Kind.NONE:
-        result = scope.temp(_result_name(verb), verb.result)
-        target = result.name
-    scope.emit(Do(scope.line, target, verb.noun, verb.name, subject, place, segment, args, verb.result, fallible, slot))
-    return result
-
-
-def _result_name(verb: VerbSignature) -> str:
-    named = {Kind.PAGE: "page", Kind.REQUEST: "rq"}
-    return named.get(verb.result.kind, f"{verb.name}_result")
-
-
-def _check_caller(scope: Scope, node: ast.Call, verb: VerbSignature, place: Place) -> None:
-    """A timer or work in the Pdu serves a request, one in the driver serves the disk."""
-    if verb.name not in ("start", "queue"):
-        return
-    gives_request = len(node.args) == len(verb.parameters) or any(k.arg == "rq" for k in node.keywords)
-    if gives_request is not (place.root is Root.PDU):
-        raise scope.refused("caller-request", node)

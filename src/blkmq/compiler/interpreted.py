@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from blkmq.compiler.instrument import Instrumenter
 from blkmq.compiler.nouns import FIELD_NOUNS
@@ -22,11 +22,18 @@ from blkmq.mq.operations import Operations
 from blkmq.mq.request import Request
 
 D = TypeVar("D", bound=Operations)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Make = Callable[[Field], object]  #: makes the noun of a field
 Enter = Callable[[Any], Any]  #: checks a value that enters a field, and returns it as the field keeps it
 
 ROLES = {"pdu": "Pdu", "hw": "Hw", "shared": "Shared"}
+
+
+def once(function: Callable[P, R]) -> Callable[P, R]:
+    """:func:`functools.cache`, for functions of classes: type checkers do not take these for hashable."""
+    return cache(function)  # type: ignore[return-value]
 
 
 class NoFieldError(DriverError, AttributeError):
@@ -42,30 +49,25 @@ def interpret(driver: D, make: Make = make_noun) -> D:
     """Turns a driver into its instrumented self, in place: zeroed fields, nouns made by ``make``."""
     cls = type(driver)
     if cls not in _instrumented_classes:
-        driver.__class__ = instrumented(cls)  # type: ignore[assignment]
+        driver.__class__ = instrumented(cls)
         cls = type(driver)
     _layout(cls, "").fill(driver, make)
     return driver
 
 
-def instrumented(cls: type[D]) -> type[D]:
-    """A subclass of the driver's class that raises where a rule is broken; made once for a class."""
-    made: type[D] = _instrumented(cls)
-    return made
-
-
 _instrumented_classes: set[type] = set()
 
 
-@cache
-def _instrumented(cls: type) -> type:
+@once
+def instrumented(cls: type[D]) -> type[D]:
+    """A subclass of the driver's class that raises where a rule is broken; made once for a class."""
     namespace = _methods(cls, Operations) | {"__setattr__": _checked_setattr(cls, "", strict=False)}
     made = type(cls.__name__, (cls,), namespace | _names(cls))
     _instrumented_classes.add(made)
     return made
 
 
-@cache
+@once
 def record_class(driver: type[Operations], role: str) -> type:
     """The class of the driver's Pdu, Hw or Shared (``role`` in lower case): ``record_class(cls, "pdu")(make)``."""
     cls = getattr(driver, ROLES[role])
@@ -135,7 +137,7 @@ class _Layout:
             object.__setattr__(target, name, initial(make))
 
 
-@cache
+@once
 def _layout(driver: type[Operations], role: str) -> _Layout:
     cls = getattr(driver, ROLES[role]) if role else driver
     _, own, pdu, hw, shared = records_of(driver, None)

@@ -39,7 +39,7 @@ def function(text: Callable[..., Any]) -> Any:
 def entry_point(text: Callable[..., Any]) -> Any:
     """The one function that is called from outside; compiled here, or taken from the disk cache."""
     enable()
-    return cfunc(ENTRY_SIGNATURE, cache=True, **JIT_OPTIONS)(text)
+    return cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import s32, s64
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.record import Record, Times, accessor
 
 NR_HELD_MAX = 8  #: locks that one callback may hold at once
@@ -54,7 +54,7 @@ def fail(call: Any, fault: int, value: int) -> int:
     return 0
 
 
-@hot
+@hot_inline
 def burn(call: Any, amount: int) -> bool:
     """Takes fuel; True when there is none left, which is the callback's error."""
     call.fuel = call.fuel - amount

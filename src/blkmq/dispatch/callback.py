@@ -13,7 +13,7 @@ from blkmq.dispatch.tag_set import disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.operations import SLOT_BY_NAME
 from blkmq.native.atomic import atomic_add
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.invoke import call_entry
 from blkmq.native.memory import address_of
 
@@ -33,13 +33,13 @@ POLL = SLOT_BY_NAME["poll"].number
 COMPLETE = SLOT_BY_NAME["complete"].number
 
 
-@hot
+@hot_inline
 def has_callback(tag_set: Any, slot: int) -> bool:
     """Whether the driver fills the slot."""
     return ((tag_set.callbacks >> slot) & 1) == 1
 
 
-@hot
+@hot_inline
 def enter_disk(call: Any, tag_set: Any, index: int) -> None:
     """Makes a disk the one that the next callback is for."""
     disk = disk_at(tag_set.disks, index)
@@ -47,7 +47,7 @@ def enter_disk(call: Any, tag_set: Any, index: int) -> None:
     call.driver = disk.driver
 
 
-@hot
+@hot_inline
 def call_back(call: Any, slot: int, a: int, b: int, c: int, rq: int, fuel: int) -> int:
     """Calls one slot for the request ``rq`` (0: none).  An error that escapes ends that request."""
     tag_set = tag_set_at(call.set_address, 0)

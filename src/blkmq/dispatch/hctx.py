@@ -54,7 +54,7 @@ from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of, word_at
 
 OK, IOERR = int(BlkStatus.OK), int(BlkStatus.IOERR)
@@ -62,13 +62,13 @@ RESOURCE, DEV_RESOURCE = int(BlkStatus.RESOURCE), int(BlkStatus.DEV_RESOURCE)
 RESOURCE_DELAY_NSEC = 3_000_000  #: C: BLK_MQ_RESOURCE_DELAY
 
 
-@hot
+@hot_inline
 def handle_of(request: Any, index: int) -> int:
     """The present handle of a tag's request."""
     return (atomic_load(request, "ownership") >> GENERATION_SHIFT) << GENERATION_SHIFT | index
 
 
-@hot
+@hot_inline
 def append(tag_set: Any, queue: Any, index: int) -> None:
     """Puts a request at the end of the dispatch list.  The queue's own thread only."""
     request_at(tag_set.requests, index).next = 0
@@ -88,7 +88,7 @@ def prepend(tag_set: Any, queue: Any, index: int) -> None:
     queue.dispatch_head = index + 1
 
 
-@hot
+@hot_inline
 def take_first(tag_set: Any, queue: Any) -> int:
     """The first request of the dispatch list, taken off it: its index."""
     index = queue.dispatch_head - 1
@@ -124,9 +124,7 @@ def take_requeued(tag_set: Any, queue: Any) -> None:
 
 @hot
 def accept(call: Any, tag_set: Any, request: Any, rq: int, status: int) -> int:
-    """What ``queue_rq``'s answer means: OK, or RESOURCE/DEV_RESOURCE when the request is dispatch's again."""
-    if status == OK:
-        return OK
+    """What an answer other than OK means: RESOURCE or DEV_RESOURCE when the request is dispatch's again, else OK."""
     if status == RESOURCE or status == DEV_RESOURCE:
         outcome = transition(request, rq, FROM_TAKE_BACK, WAITING, 0, 1)
         if outcome == DONE or outcome == DONE_PINNED:
@@ -143,7 +141,7 @@ def accept(call: Any, tag_set: Any, request: Any, rq: int, status: int) -> int:
     return OK
 
 
-@hot
+@hot_inline
 def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int:
     """Gives one request to ``queue_rq``; OK unless dispatch has it back."""
     request = request_at(tag_set.requests, index)
@@ -153,7 +151,7 @@ def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int
     queue.nr_queued = queue.nr_queued + 1
     fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
     status = call_back(call, QUEUE_RQ, queue.index, rq, 1 if is_last else 0, rq, fuel)
-    if call.error != 0:
+    if status == OK or call.error != 0:
         return OK
     status = accept(call, tag_set, request, rq, status)
     if status != OK:
@@ -166,8 +164,6 @@ def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int
 def budget(call: Any, tag_set: Any, queue: Any, index: int) -> bool:
     """Asks the driver for leave to send a request; False: not now."""
     request = request_at(tag_set.requests, index)
-    if not has_callback(tag_set, GET_BUDGET):
-        return True
     enter_disk(call, tag_set, request.disk)
     token = call_back(call, GET_BUDGET, 0, 0, 0, 0, FUEL_DATA)
     if call.error != 0 or token < 0:
@@ -227,9 +223,10 @@ def dispatch(call: Any, tag_set: Any, queue: Any) -> None:
     if has_callback(tag_set, QUEUE_RQS) and queue.dispatch_head != queue.dispatch_tail:
         issue_list(call, tag_set, queue)
     uncommitted = False
+    has_budget = has_callback(tag_set, GET_BUDGET)
     while queue.dispatch_head != 0:
         index = take_first(tag_set, queue)
-        if not budget(call, tag_set, queue, index):
+        if has_budget and not budget(call, tag_set, queue, index):
             prepend(tag_set, queue, index)
             break
         is_last = queue.dispatch_head == 0

@@ -231,7 +231,7 @@ class InterpretedDriver:
         status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
         if call.error:
             escaped(call, record, rq)
-        elif accept(call, record, request, rq, status) != OK:
+        elif status != OK and accept(call, record, request, rq, status) != OK:
             queue = queue_at(record.queues, hctx)
             queue.rerun_nsec = monotonic_nsec() + RESOURCE_DELAY_NSEC
             push(address_of(queue, "requeued"), request, index)

@@ -19,7 +19,7 @@ from blkmq.dispatch.tag_set import NR_REPORTS, report_at, tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import wake
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of, word_at
 
 
@@ -80,24 +80,24 @@ FAULT_STALE, FAULT_STATE, FAULT_ABSENT = int(Fault.STALE), int(Fault.STATE), int
 DONE, DONE_PINNED, NOT_ALLOWED, GONE = 0, 1, 2, 3
 
 
-@hot
+@hot_inline
 def generation_of(word: int) -> int:
     return word >> GENERATION_SHIFT
 
 
-@hot
+@hot_inline
 def state_of(word: int) -> int:
     return (word >> STATE_SHIFT) & 0xFF
 
 
-@hot
+@hot_inline
 def is_live(request: Any, handle: int) -> bool:
     """Whether the handle's request is the tag's present one, and not ended."""
     word = atomic_load(request, "ownership")
     return (word >> GENERATION_SHIFT) == (handle >> GENERATION_SHIFT) and ((LIVE >> state_of(word)) & 1) == 1
 
 
-@hot
+@hot_inline
 def transition(request: Any, handle: int, sources: int, target: int, status: int, lives: int) -> int:
     """Moves the request to ``target`` if its state is one of ``sources``; with ``lives``, as a new generation."""
     while True:
@@ -115,13 +115,13 @@ def transition(request: Any, handle: int, sources: int, target: int, status: int
             return DONE if (word & PINS_MASK) == 0 else DONE_PINNED
 
 
-@hot
+@hot_inline
 def next_generation(generation: int) -> int:
     """1..2^31-1, so that a handle is never 0 and never negative."""
     return generation + 1 if generation < GENERATION_MAX else 1
 
 
-@hot
+@hot_inline
 def mark_issued(request: Any) -> int:
     """Waiting to idle; the handle that the driver gets.  Only dispatch can have a waiting request."""
     while True:
@@ -134,7 +134,7 @@ def mark_issued(request: Any) -> int:
             return (word >> GENERATION_SHIFT) << GENERATION_SHIFT
 
 
-@hot
+@hot_inline
 def push(stack: int, request: Any, index: int) -> None:
     """Puts a request on one of its queue's stacks, from any thread. C twin: ``llist_add``."""
     head = word_at(stack, 0)
@@ -145,14 +145,14 @@ def push(stack: int, request: Any, index: int) -> None:
             return
 
 
-@hot
+@hot_inline
 def kick(queue: Any) -> None:
     """Wakes the thread that runs the queue, if it sleeps. C twin: ``blk_mq_run_hw_queue``."""
     if atomic_load(queue, "sleeping") != 0 and atomic_xchg(queue, "sleeping", 0) != 0:
         wake(queue.wake_fd)
 
 
-@hot
+@hot_inline
 def hand_over(tag_set: Any, request: Any, index: int) -> None:
     """An ended request without pins goes to its queue's ``ended`` stack."""
     queue = queue_at(tag_set.queues, request.hctx)
@@ -160,7 +160,7 @@ def hand_over(tag_set: Any, request: Any, index: int) -> None:
     kick(queue)
 
 
-@hot
+@hot_inline
 def finish(tag_set: Any, request: Any, handle: int, sources: int, status: int) -> int:
     """Ends a request with ``status``, once, whoever comes first."""
     outcome = transition(request, handle, sources, ENDED, status, 0)

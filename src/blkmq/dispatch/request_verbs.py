@@ -34,7 +34,7 @@ from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of
 
 FAULT_STATUS, FAULT_VALUE, FAULT_INDEX = int(Fault.STATUS), int(Fault.VALUE), int(Fault.INDEX)
@@ -42,13 +42,13 @@ STATUS_MAX = max(int(status) for status in BlkStatus)
 VALID_STATUSES = sum(1 << int(status) for status in BlkStatus)
 
 
-@hot
+@hot_inline
 def is_status(status: int) -> bool:
     """Whether a number is a block status."""
     return 0 <= status <= STATUS_MAX and ((VALID_STATUSES >> status) & 1) == 1
 
 
-@hot
+@hot_inline
 def live(call: Any, rq: int) -> Any:
     """The record of a handle's request; an error is noted if it is not live."""
     request = request_at(tag_set_at(call.set_address, 0).requests, rq & INDEX_MASK)
@@ -57,7 +57,7 @@ def live(call: Any, rq: int) -> Any:
     return request
 
 
-@hot
+@hot_inline
 def request_op(call: Any, rq: int) -> int:
     return live(call, rq).op + 0
 
@@ -67,7 +67,7 @@ def request_flags(call: Any, rq: int) -> int:
     return live(call, rq).flags + 0
 
 
-@hot
+@hot_inline
 def request_sector(call: Any, rq: int) -> int:
     return live(call, rq).sector + 0
 
@@ -92,7 +92,7 @@ def request_hctx(call: Any, rq: int) -> int:
     return live(call, rq).hctx + 0
 
 
-@hot
+@hot_inline
 def pdu_address(call: Any, rq: int) -> int:
     """Where the driver's own data of a live request lies."""
     live(call, rq)
@@ -109,11 +109,13 @@ def refuse(call: Any, outcome: int, rq: int) -> None:
         fail(call, FAULT_STALE if rq != 0 else FAULT_ABSENT, rq)
 
 
-@hot
+@hot_inline
 def request_start(call: Any, rq: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, rq & INDEX_MASK)
-    refuse(call, transition(request, rq, FROM_START, STARTED, 0, 0), rq)
+    outcome = transition(request, rq, FROM_START, STARTED, 0, 0)
+    if outcome > DONE_PINNED:
+        refuse(call, outcome, rq)
     # The time of the run, as jiffies are: reading the clock for each request would cost more than the request.
     request.deadline_nsec = queue_at(tag_set.queues, request.hctx).now_nsec + tag_set.timeout_nsec
 
@@ -132,7 +134,7 @@ def request_complete(call: Any, rq: int) -> None:
         refuse(call, outcome, rq)
 
 
-@hot
+@hot_inline
 def request_end(call: Any, rq: int, status: int) -> None:
     if not is_status(status):
         fail(call, FAULT_STATUS, status)
@@ -140,9 +142,16 @@ def request_end(call: Any, rq: int, status: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, rq & INDEX_MASK)
     outcome = finish(tag_set, request, rq, FROM_END, status)
+    if outcome > DONE_PINNED:
+        refuse_end(call, tag_set, outcome, rq, status)
+
+
+@hot
+def refuse_end(call: Any, tag_set: Any, outcome: int, rq: int, status: int) -> None:
+    """An end that does not count: too early is an error, too late is counted, reported and ignored."""
     if outcome == NOT_ALLOWED or rq == 0:
         refuse(call, outcome, rq)
-    elif outcome == GONE:
+    else:
         atomic_add(tag_set, "nr_stale_ends", 1)
         report(call, FAULT_STALE, call.at, status, rq)
 

@@ -11,13 +11,13 @@ from typing import Any
 from blkmq.dispatch.ownership import FREE, STATE_SHIFT, STATUS_SHIFT, WAITING, next_generation
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
 from blkmq.native.atomic import atomic_load, atomic_store
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import word_at
 
 NO_TAG = -1
 
 
-@hot
+@hot_inline
 def get_tag(tag_set: Any, queue: Any) -> int:
     """A free request of this queue, waiting and cleared: its index, or NO_TAG. C: ``blk_mq_get_tag``."""
     if queue.nr_free == 0:
@@ -35,7 +35,7 @@ def get_tag(tag_set: Any, queue: Any) -> int:
     return index
 
 
-@hot
+@hot_inline
 def put_tag(tag_set: Any, queue: Any, index: int) -> None:
     """Frees an ended request's tag; every handle of it is stale from here on. C: ``blk_mq_put_tag``."""
     request = request_at(tag_set.requests, index)
@@ -48,7 +48,7 @@ def put_tag(tag_set: Any, queue: Any, index: int) -> None:
     queue.rerun_nsec = 0  # room again: what RESOURCE put back may be tried
 
 
-@hot
+@hot_inline
 def status_of(request: Any) -> int:
     """The block status that an ended request goes back with: the first error of its parts, or its own."""
     if request.status != 0:

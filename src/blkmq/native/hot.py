@@ -12,16 +12,22 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-JIT_OPTIONS = {"nogil": True, "error_model": "numpy"}
-INNER_OPTIONS = {**JIT_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+JIT_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+INNER_OPTIONS: dict[str, Any] = {**JIT_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-_functions: list[Callable[..., Any]] = []
+_functions: list[tuple[Callable[..., Any], dict[str, Any]]] = []
 _enabled = 0
 
 
 def hot(function: F) -> F:
     """Marks a function as part of a hot loop; returns it unchanged."""
-    _functions.append(function)
+    _functions.append((function, INNER_OPTIONS))
+    return function
+
+
+def hot_inline(function: F) -> F:
+    """Marks a function on the path of every request: compiled code has it in place, never as a call."""
+    _functions.append((function, {**INNER_OPTIONS, "forceinline": True}))
     return function
 
 
@@ -33,6 +39,6 @@ def enable() -> None:
     from blkmq.native import twins
 
     twins.register()
-    for function in _functions[_enabled:]:
-        register_jitable(**INNER_OPTIONS)(function)
+    for function, options in _functions[_enabled:]:
+        register_jitable(**options)(function)
     _enabled = len(_functions)

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/* Two threads at the same nouns. */
+#include <pthread.h>
+
+#include "world.h"
+
+#define NR_ROUNDS	200000
+#define NR_PAGES	20000
+
+static pthread_barrier_t barrier;
+static struct blkmq_rq shared_rq;
+static struct blkmq_spin_lock lock;
+static struct blkmq_page_store store;
+static struct blkmq_xarray array;
+static struct blkmq_bad_blocks bad;
+static struct blkmq_hr_timer racing_timers[8];
+static s64 guarded, nr_handed_over, stop;
+
+static void in_two_threads(void *(*work)(void *))
+{
+	pthread_t threads[2];
+	s64 i;
+
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_create(&threads[i], NULL, work, &calls[i]));
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(!calls[0].error && !calls[1].error);
+}
+
+/* Both end the same request, and both touch its data meanwhile: it is handed over once. */
+static void *end_together(void *argument)
+{
+	struct blkmq_call *call = argument;
+	bool leads = call == &calls[0];
+	s64 round;
+
+	for (round = 0; round < NR_ROUNDS / 20; round++) {
+		if (leads) {
+			shared_rq = issue(1);
+			blkmq_request_start(call, shared_rq);
+		}
+		pthread_barrier_wait(&barrier);
+		if (blkmq_pin(call, shared_rq))
+			blkmq_unpin(call, shared_rq);
+		call->error = 0;	/* the other one may have ended it */
+		blkmq_request_end(call, shared_rq, 0);
+		pthread_barrier_wait(&barrier);
+		if (leads)
+			nr_handed_over += drain(&queues[0].ended);
+	}
+	return NULL;
+}
+
+/* Both push on one stack; the leader takes it over and over. */
+static void *push_together(void *argument)
+{
+	struct blkmq_call *call = argument;
+	s64 first = call == &calls[0] ? 0 : 2, round, i;
+
+	for (round = 0; round < NR_ROUNDS / 20; round++) {
+		for (i = first; i < first + 2; i++) {
+			struct blkmq_rq rq = issue(i);
+
+			blkmq_request_start(call, rq);
+			blkmq_request_end(call, rq, 0);
+		}
+		pthread_barrier_wait(&barrier);
+		if (first == 0)
+			CHECK(drain(&queues[0].ended) == 4);
+		pthread_barrier_wait(&barrier);
+	}
+	return NULL;
+}
+
+static void *count_under_lock(void *argument)
+{
+	struct blkmq_call *call = argument;
+	s64 i;
+
+	for (i = 0; i < NR_ROUNDS; i++) {
+		blkmq_spin_lock_enter(call, &lock);
+		guarded++;
+		blkmq_spin_lock_exit(call, &lock);
+	}
+	return NULL;
+}
+
+static void *fill_nouns(void *argument)
+{
+	struct blkmq_call *call = argument;
+	s64 i;
+
+	for (i = 0; i < NR_PAGES; i++) {
+		struct blkmq_page page = blkmq_page_store_get_or_alloc(call, &store, i * 37 % NR_PAGES);
+
+		blkmq_page_setitem(call, page, call->id, call->id);
+		CHECK(blkmq_xarray_store(call, &array, i * i, i + 1) == 0);
+		CHECK(blkmq_xarray_load(call, &array, i * i) == i + 1);
+		CHECK(blkmq_bad_blocks_set(call, &bad, call->id * 10000 + i % 100, 1) == 0);
+		blkmq_hr_timer_start(call, &racing_timers[i % 8], i % 1000, BLKMQ_NO_RQ, 30);
+		if (i % 3 == 0)
+			blkmq_hr_timer_cancel(call, &racing_timers[(i + call->id) % 8]);
+	}
+	return NULL;
+}
+
+/* One erases and makes pages, the other reads them: it sees what was written, or zeroes, and never faults. */
+static void *erase_and_read(void *argument)
+{
+	struct blkmq_call *call = argument;
+	bool erases = call == &calls[0];
+	s64 i;
+
+	for (i = 0; erases ? i < NR_PAGES : !word_load(&stop); i++) {
+		struct blkmq_page page;
+
+		if (erases) {
+			page = blkmq_page_store_get_or_alloc(call, &store, 5);
+			blkmq_page_setitem(call, page, 100, 3);
+			blkmq_page_store_erase(call, &store, 5);
+			continue;
+		}
+		page = blkmq_page_store_get(call, &store, 5);
+		if (blkmq_page_present(page)) {
+			s64 byte = blkmq_page_getitem(call, page, 100);
+
+			CHECK(byte == 0 || byte == 3);
+		}
+	}
+	if (erases)
+		word_store(&stop, 1);
+	return NULL;
+}
+
+int main(void)
+{
+	s64 i;
+
+	make_world();
+	pthread_barrier_init(&barrier, NULL, 2);
+	in_two_threads(end_together);
+	CHECK(nr_handed_over == NR_ROUNDS / 20 && set.nr_stale_ends == NR_ROUNDS / 20);
+	in_two_threads(push_together);
+	in_two_threads(count_under_lock);
+	CHECK(guarded == 2 * NR_ROUNDS);
+	in_two_threads(fill_nouns);
+	CHECK(blkmq_page_store_nr_pages(&calls[0], &store) == NR_PAGES);
+	for (i = 0; i < NR_PAGES; i++) {
+		struct blkmq_page page = blkmq_page_store_get(&calls[0], &store, i);
+
+		CHECK(page.memory[1] == 1 && page.memory[2] == 2);
+	}
+	CHECK(bad.nr_ranges == 2 && queues[0].nr_timers <= 8);
+	blkmq_page_store_erase(&calls[0], &store, 5);
+	in_two_threads(erase_and_read);
+	return 0;
+}
