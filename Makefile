@@ -26,8 +26,8 @@ lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 docs: $(VENV)/stamp  ## the documentation, in build/docs
 	$(BIN)/sphinx-build -W --keep-going docs build/docs
 
-bench: $(VENV)/stamp  ## measure: see `blkmq bench --help`; BENCH_ARGS for its arguments
-	$(BIN)/blkmq bench $(BENCH_ARGS)
+bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
+	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)
 
 headers:  ## the headers of a recent kernel, in .headers: the abi tests compare with them
 	.ci/headers .headers

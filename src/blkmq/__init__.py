@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.abi.blk_types import SECTOR_SHIFT, SECTOR_SIZE
+from blkmq.abi.blkdev import BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE
 from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
 from blkmq.abi.sizes import SZ_1G, SZ_1K, SZ_1M
 from blkmq.mq.array import Array
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "BLK_MQ_F_BLOCKING", "PAGE_SHIFT", "PAGE_SIZE", "SECTOR_SHIFT", "SECTOR_SIZE", "SZ_1G", "SZ_1K", "SZ_1M",
+    "BLK_FEAT_FUA", "BLK_FEAT_ROTATIONAL", "BLK_FEAT_WRITE_CACHE", "BLK_MQ_F_BLOCKING",
+    "PAGE_SHIFT", "PAGE_SIZE", "SECTOR_SHIFT", "SECTOR_SIZE", "SZ_1G", "SZ_1K", "SZ_1M",
     "Array", "Atomic", "BadBlocks", "BlkEhTimerReturn", "BlkStatus", "BlkmqError", "ConfigError", "Const",
     "DriverError", "Errno", "GenDisk", "HctxType", "HrTimer", "HwCtx", "IoCompletionBatch", "Mutex", "Operations",
     "Page", "PageStore", "QueueLimits", "ReqFlag", "ReqOp", "Request", "RequestList", "Segment", "SpinLock",

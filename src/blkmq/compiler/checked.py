@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, NoReturn
 
 from blkmq.mq.errors import (
@@ -17,7 +18,9 @@ from blkmq.mq.errors import (
     DriverDivisionError,
     DriverOverflowError,
     DriverShiftError,
+    DriverValueError,
     DriverZeroDivisionError,
+    StatusError,
 )
 from blkmq.mq.integer import S64_MAX, S64_MIN
 
@@ -90,6 +93,15 @@ def absolute(value: Any) -> Any:
     if type(value) is int and value == S64_MIN:
         overflow(0, "-", value)
     return abs(value)
+
+
+def member(enum: type[IntEnum], value: Any) -> Any:
+    """``enum(value)``: a number that is no member's is the driver's error."""
+    try:
+        return enum(value)
+    except ValueError:
+        kind = StatusError if enum.__name__ == "BlkStatus" else DriverValueError
+        raise kind(f"{value!r} is no {enum.__name__}") from None
 
 
 def fail(message: Any = None) -> NoReturn:

@@ -104,14 +104,15 @@ def _caller_entries(driver: Driver) -> Iterator[Entry]:
 
 
 def _caller_entry(driver: Driver, field: Field, in_pdu: bool) -> Iterator[Entry]:
-    function = inspect.getattr_static(driver.cls, field.name, None)
+    function = inspect.getattr_static(driver.cls, field.method, None)
     parameters = "self, rq: Request" if in_pdu else "self"
-    spelled = f"def {field.name}({parameters}) -> None"
+    spelled = f"def {field.method}({parameters}) -> None"
     if not is_python_function(function):
         driver.refuse("caller-method", f"{field.name}: {field.noun}", hint=f"define `{spelled}` in the driver")
         return
-    if field.name in SLOT_BY_NAME:
-        driver.refuse("caller-method", f"{field.name}: {field.noun}", hint="call the field and its method otherwise")
+    if field.method in SLOT_BY_NAME:
+        hint = f"{field.method} is a slot: rename the field"
+        driver.refuse("caller-method", f"{field.name}: {field.noun}", hint=hint)
         return
     signature = driver.method(function, driver.cls)
     _check(driver, signature, (Request, NoneType) if in_pdu else (NoneType,), spelled)
@@ -122,7 +123,7 @@ def _caller_entry(driver: Driver, field: Field, in_pdu: bool) -> Iterator[Entry]
 def _check_near_slots(driver: Driver) -> None:
     """Refuses a method that nothing calls and whose name resembles an empty slot's."""
     used = {signature.source.name for signature in driver.signatures.values()}
-    callers = {f.name for record in driver.own_records for f in record.fields if f.noun in CALLERS}
+    callers = {f.method for record in driver.own_records for f in record.fields if f.noun in CALLERS}
     for name in driver.method_names():
         function = inspect.getattr_static(driver.cls, name)
         if name.startswith("_") or name in used or name in callers or not is_python_function(function):

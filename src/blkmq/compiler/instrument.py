@@ -12,6 +12,7 @@ import builtins
 import copy
 import sysconfig
 from collections.abc import Callable
+from enum import IntEnum
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -189,6 +190,8 @@ class _Rewriter(ast.NodeTransformer):
             own = ast.Name(self.self_name, ast.Load())
             return self.call("super", self.super_of, own, at=node)
         value = self._global(func)
+        if isinstance(value, type) and issubclass(value, IntEnum) and len(node.args) == 1 and not node.keywords:
+            return self.call("member", checked.member, func, *node.args, at=node)
         if value is abs:
             node.func = ast.copy_location(self.twin("abs", checked.absolute), func)
         elif self.home.is_helper(value):

@@ -31,9 +31,11 @@ from blkmq.compiler.program import (
     If,
     Int,
     Kind,
+    Local,
     Type,
 )
 from blkmq.compiler.scope import Scope, harmless, lowers
+from blkmq.compiler.walk import locals_in, statements_in
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -49,22 +51,29 @@ Part = Callable[[], Expr]  #: lowers one operand to a bool
 def short_circuit(scope: Scope, op: str, parts: Sequence[Part]) -> Expr:
     """``and`` or ``or`` of conditions: a later one that may raise runs only where Python runs it."""
     decides = op == "or"
-    values: list[Expr] = []
+    values: list[Expr] = []  # pure, evaluated together at the end
+    so_far: Local | None = None
+    certain: set[str] | None = None
+    in_doubt: set[str] = set()  # locals that only a part that may not run assigns
     for part in parts:
-        before = scope.assigned and set(scope.assigned)
         with scope.block() as extra:
             value = part()
-        if not values or harmless(extra):
+        if not values:
+            certain = scope.assigned and set(scope.assigned)
+        if not values or (harmless(extra) and in_doubt.isdisjoint(locals_in(value))):
             scope.out.extend(extra)
         else:
-            so_far = scope.spill(all_or_any(op, values), "test")
+            if values != [so_far]:
+                so_far = scope.spill(all_or_any(op, values), "test")
+            assert so_far is not None
+            in_doubt |= {name for statement in statements_in(extra) if (name := getattr(statement, "target", ""))}
             extra.append(Assign(scope.line, so_far.name, value))
             scope.emit(If(scope.line, negated(so_far) if decides else so_far, extra, []))
-            scope.assigned = before  # a := in there may not have run
             value, values = so_far, []
         values.append(value)
         if isinstance(value, Bool) and value.value is decides:
             break
+    scope.assigned = certain
     return all_or_any(op, values)
 
 

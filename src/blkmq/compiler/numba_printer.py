@@ -209,7 +209,9 @@ class _Body:
         if stmt.noun == "Atomic":
             name = f"atomic64_{stmt.verb}"
         arguments = ["call"]
-        if stmt.place is not None:
+        if stmt.place is not None and stmt.place.root in VIEWS:
+            pass  # there is one for the call
+        elif stmt.place is not None:
             arguments.append(self.place(stmt.place, stmt.line))
         elif stmt.segment:
             arguments.append(py_name(stmt.segment))

@@ -56,6 +56,7 @@ class Field:
     enum: str = ""  #: the IntEnum that the integer belongs to; "bool" for a bool, which rests as u8
     unit: str = ""  #: its doc comment: "MiB"
     slot: int = -1  #: HrTimer and Work: the slot of the method that it calls
+    method: str = ""  #: HrTimer and Work: that method: the field's name in Pdu, "on_" before it in the driver
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ NOUNS_IN: dict[str, frozenset[str]] = {
     "shared": frozenset(FIELD_NOUNS) - frozenset(CALLERS),
     "": frozenset(FIELD_NOUNS),
 }
+DRIVER = 1  #: index of the driver's own record among the five
 #: Annotations of Operations itself, which are no fields of the record.
 INHERITED = frozenset(get_type_hints(Operations))
 
@@ -75,11 +76,13 @@ def _config(driver: type, refusals: list[Refusal] | None) -> type | None:
 def _with_slots(records: Iterable[Record], refusals: list[Refusal] | None) -> Iterator[Record]:
     """Numbers the fields whose methods are called back, after the slots that every driver has."""
     number = len(SLOTS)
-    for record in records:
+    for index, record in enumerate(records):
         fields = []
         for field in record.fields:
             if field.noun in CALLERS:
-                field, number = dataclasses.replace(field, slot=number), number + 1
+                # In the driver's own class the field has the plain name already.
+                method = f"on_{field.name}" if index == DRIVER else field.name
+                field, number = dataclasses.replace(field, slot=number, method=method), number + 1
             fields.append(field)
         yield dataclasses.replace(record, fields=tuple(fields))
         if number > NR_SLOTS_MAX and refusals is not None:

@@ -28,7 +28,7 @@ DRIVERS: tuple[tuple[str, str, str, str, str], ...] = (
          pass
      """),
     ("caller-method", "class",
-     "a timer or work calls the driver's method that has its field's name",
+     "a timer or work calls the driver's method that is named after its field",
      "define the method, or rename the field",
      """
      class Pdu:

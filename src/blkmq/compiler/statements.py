@@ -42,7 +42,7 @@ from blkmq.compiler.program import (
     Return,
     Type,
 )
-from blkmq.compiler.scope import Scope, lowers_statement
+from blkmq.compiler.scope import Scope, assignment_counts, lowers_statement
 from blkmq.mq.errors import Fault
 
 
@@ -241,6 +241,8 @@ def _with(scope: Scope, node: ast.With) -> None:
     lock = resolve(scope, item.context_expr)
     if not isinstance(lock, Place) or lock.field.noun not in LOCKS or item.optional_vars is not None:
         raise scope.refused("with", node)
+    if isinstance(lock.handle, Local) and lock.handle.name in assignment_counts(ast.Module(node.body, [])):
+        lock = replace(lock, handle=scope.spill(lock.handle, "hctx"))  # what is unlocked is what was locked
     line = scope.line
     body = scope.statements(node.body)
     scope.emit(Locked(line, lock.field.noun, lock, body))

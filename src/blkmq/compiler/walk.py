@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
-from blkmq.compiler.program import Expr, Place, Stmt
+from blkmq.compiler.program import Expr, Local, Place, Stmt
 
 
 def expressions_in(thing: object) -> Iterator[Expr]:
@@ -21,6 +21,11 @@ def expressions_in(thing: object) -> Iterator[Expr]:
             part = getattr(thing, each.name)
             if isinstance(part, Expr | Place | tuple):
                 yield from expressions_in(part)
+
+
+def locals_in(expr: Expr) -> set[str]:
+    """Names of the locals that an expression reads."""
+    return {part.name for part in expressions_in(expr) if isinstance(part, Local)}
 
 
 def blocks_of(statement: Stmt) -> list[Sequence[Stmt]]:

@@ -177,7 +177,9 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         beside = [str(one) for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(str(path), beside, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else "give a file's path, or a name that `blkmq drivers` lists"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else "give a file's path, or a name that `blkmq drivers` lists"
+        )
         raise DriverSourceError(f"{path}: no such file", hint=hint) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)

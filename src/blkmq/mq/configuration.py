@@ -14,6 +14,7 @@ import inspect
 import re
 from dataclasses import MISSING, dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any, get_type_hints
 
 from blkmq.mq.at_rest import AtRest, at_rest
@@ -72,8 +73,11 @@ def config_class_of(driver: type) -> type | None:
 def attributes_of(driver: type) -> list[Attribute]:
     """The driver's attributes in the order of their declaration."""
     config = config_class_of(driver)
-    if config is None:
-        return []
+    return [] if config is None else list(_attributes_of_config(config))
+
+
+@cache
+def _attributes_of_config(config: type) -> tuple[Attribute, ...]:
     hints, docs = _hints(config), doc_comments(config)
     attributes = []
     for field in dataclasses.fields(config):
@@ -87,7 +91,7 @@ def attributes_of(driver: type) -> list[Attribute]:
             )
         default = None if field.default is MISSING else field.default
         attributes.append(Attribute(field.name, rest, default, docs.get(field.name, "")))
-    return attributes
+    return tuple(attributes)
 
 
 def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:

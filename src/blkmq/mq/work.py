@@ -8,9 +8,10 @@ from blkmq.mq.verb import verb
 
 
 class Work:
-    """Calls the driver's method that has its field's name, soon, on a thread that may sleep.
+    """Calls the driver's method that is named after its field, soon, on a thread that may sleep.
 
-    In ``Pdu``: ``def work(self, rq: Request) -> None``; in the driver: ``def work(self) -> None``.
+    A field ``work`` of ``Pdu``: ``def work(self, rq: Request) -> None``; a field ``flusher`` of the driver:
+    ``def on_flusher(self) -> None``, since the field itself is ``flusher`` there.
     """
 
     @verb()

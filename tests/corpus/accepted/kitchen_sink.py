@@ -169,10 +169,10 @@ class KitchenSink(Counting):
     def timer(self, rq: Request) -> None:
         self.finish(rq, BlkStatus(rq.tag % 3))
 
-    def tick(self) -> None:  # type: ignore[no-redef]
+    def on_tick(self) -> None:
         self.tick.start(1_000_000)
 
-    def flusher(self) -> None:  # type: ignore[no-redef]
+    def on_flusher(self) -> None:
         with self.mutex:
             self.store.erase(0)
 

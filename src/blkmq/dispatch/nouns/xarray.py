@@ -12,9 +12,9 @@ from typing import Any
 from blkmq.dispatch.call import fail
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
-from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
+from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, atomic_xchg, pause
 from blkmq.native.hot import hot
-from blkmq.native.memory import alloc_zeroed, free_memory, word_at
+from blkmq.native.memory import address_of, alloc_zeroed, free_memory, word_at
 
 FAULT_INDEX, FAULT_VALUE = int(Fault.INDEX), int(Fault.VALUE)
 NODE_SHIFT = 6
@@ -38,24 +38,24 @@ def covers(node: int, index: int) -> bool:
 
 
 @hot
-def leaf_slot(array: Any, index: int) -> Any:
-    """The slot of an index, and whether it is there."""
+def leaf_address(array: Any, index: int) -> int:
+    """Address of an index's slot; 0 if it is not there."""
     node = atomic_load(array, "root")
     if node == 0 or not covers(node, index):
-        return slot_of(node, index) if node != 0 else word_at(0, 0), False
+        return 0
     while word_at(node, 0).value > 0:
         node = atomic_load(slot_of(node, index), "value")
         if node == 0:
-            return word_at(0, 0), False
-    return slot_of(node, index), True
+            return 0
+    return address_of(slot_of(node, index), "value")
 
 
 @hot
 def xarray_load(call: Any, array: Any, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
-    slot, there = leaf_slot(array, index)
-    return atomic_load(slot, "value") if there else 0
+    slot = leaf_address(array, index)
+    return 0 if slot == 0 else atomic_load(word_at(slot, 0), "value")
 
 
 @hot
@@ -63,11 +63,8 @@ def xarray_erase(call: Any, array: Any, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
     lock_array(array)
-    slot, there = leaf_slot(array, index)
-    value = 0
-    if there:
-        value = atomic_load(slot, "value")
-        atomic_store(slot, "value", 0)
+    slot = leaf_address(array, index)
+    value = 0 if slot == 0 else atomic_xchg(word_at(slot, 0), "value", 0)
     atomic_store(array, "lock", 0)
     return value
 

@@ -23,7 +23,7 @@ from blkmq.dispatch.tags import get_tag, put_tag, status_of
 from blkmq.mq.integer import s32, s64
 from blkmq.native.atomic import atomic_load
 from blkmq.native.clock import monotonic_nsec
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.integer import add, mul
 from blkmq.native.memory import address_of
 from blkmq.native.record import Record, accessor
@@ -45,26 +45,30 @@ class LoadRecord(Record):
     state: s64  #: of the random number generator
     nr_failed: s64  #: requests that ended with another status than OK
     elapsed_nsec: s64
+    next_block: s64  #: of a sequential load
     batch: s32
-    spare: s32
+    sequential: s32
 
 
 load_at = accessor(LoadRecord)
 
 
-@hot
+@hot_inline
 def next_random(load: LoadRecord) -> int:
     """30 random bits."""
     load.state = add(mul(load.state, LCG_FACTOR), LCG_TERM)
     return (load.state >> LCG_SHIFT) & LCG_MASK
 
 
-@hot
+@hot_inline
 def fill(load: LoadRecord, tag_set: int, index: int) -> None:
-    """Makes a request of 4 KiB at a random place."""
+    """Makes a request of 4 KiB at a random place, or at the next one."""
     request = request_at(tag_set, index)
-    random = next_random(load)
-    request.sector = (random % load.nr_blocks) * (PAGE_SIZE >> SECTOR_SHIFT)
+    block = next_random(load)
+    if load.sequential != 0:
+        block = load.next_block + 0
+        load.next_block = block + 1
+    request.sector = (block % load.nr_blocks) * (PAGE_SIZE >> SECTOR_SHIFT)
     request.op = REQ_OP_WRITE if next_random(load) % 100 < load.write_percent else REQ_OP_READ
     request.flags = 0
     request.disk = 0
@@ -158,6 +162,7 @@ def run_load(
     data: bool = True,
     queue: int = 0,
     batch: int = BATCH,
+    sequential: bool = False,
 ) -> Load:
     """Runs a load on one hardware queue of a set that no door runs; in the calling thread."""
     load = LoadRecord()
@@ -167,6 +172,7 @@ def run_load(
     load.write_percent = write_percent
     load.state = 12345
     load.batch = batch
+    load.sequential = int(sequential)
     buffers = None
     if data:
         buffers = ctypes.create_string_buffer(b"\\x5a" * (running.record.nr_requests * PAGE_SIZE))

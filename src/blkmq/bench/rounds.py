@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Measuring contenders in turn: what disturbs the machine disturbs them all."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Contender:
+    """Something that can be timed: ``measure()`` gives nanoseconds for one request."""
+
+    name: str
+    measure: Callable[[], float]
+    nsec: list[float] = field(default_factory=list)  #: one figure a round
+
+    @property
+    def median_nsec(self) -> float:
+        return statistics.median(self.nsec)
+
+    @property
+    def requests_per_sec(self) -> float:
+        return 1e9 / self.median_nsec
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Fastest and slowest round, as parts of the median."""
+        return min(self.nsec) / self.median_nsec, max(self.nsec) / self.median_nsec
+
+    def ratio(self, peer: Contender) -> float:
+        """How fast it is beside its peer: the median over the rounds of peer's time / own time."""
+        return statistics.median(theirs / own for own, theirs in zip(self.nsec, peer.nsec, strict=True))
+
+
+def alternate(contenders: Sequence[Contender], nr_rounds: int) -> Iterator[int]:
+    """Measures all contenders once a round, each round beginning with another; yields after each measurement.
+
+    One unmeasured turn each comes first, which fills caches and stores.
+    """
+    for contender in contenders:
+        contender.measure()
+    for number in range(nr_rounds):
+        first = number % len(contenders)
+        for contender in [*contenders[first:], *contenders[:first]]:
+            contender.nsec.append(contender.measure())
+            yield number

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""``make run``: every driver on every target, its data verified, and a table of how fast it is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import Progress
+
+import blkmq
+from blkmq.bench.figures import COMPARISONS, compare, terminal_table
+from blkmq.device.target import TARGETS
+from blkmq.drivers.null_blk import NullBlk
+from blkmq.drivers.ramdisk import RamDisk
+from blkmq.mq.operations import Operations
+from blkmq.testing.model import ByteArrayDisk
+
+NR_ROUNDS = 5
+NR_VERIFIED = 300  #: operations on each driver and target
+SIZE_MIB = 16
+
+DRIVERS: dict[str, Callable[[], Operations]] = {
+    "ramdisk": lambda: RamDisk(size=SIZE_MIB),
+    "null_blk": lambda: NullBlk(size=SIZE_MIB, memory_backed=1, discard=1),
+}
+
+
+def verify(driver: Operations, target: str, step: Callable[[], None]) -> int:
+    """Random reads, writes, discards beside a bytearray; how many requests the driver saw."""
+    chance = random.Random(1)
+    with blkmq.serve(driver, via="in_process", target=target) as disk:
+        model = ByteArrayDisk(disk.size)
+        for _ in range(NR_VERIFIED):
+            offset = chance.randrange(disk.size // 4096) * 4096
+            length = min(chance.choice((4096, 8192, 65536)), disk.size - offset)
+            match chance.randrange(4):
+                case 0:
+                    disk.discard(offset, length)
+                    model.discard(offset, length)
+                case 1:
+                    if disk.read(offset, length) != model.read(offset, length):
+                        raise SystemExit(f"{type(driver).__name__} on {target}: wrong data at {offset}")
+                case _:
+                    data = chance.randbytes(length)
+                    disk.write(offset, data)
+                    model.write(offset, data)
+            step()
+        if disk.read(0, disk.size) != model.read(0, disk.size):
+            raise SystemExit(f"{type(driver).__name__} on {target}: wrong data at the end")
+        return disk.counters()["nr_ended"]
+
+
+def run(console: Console) -> None:
+    """The whole tour."""
+    with Progress(console=console, transient=True) as progress:
+        for name, make in DRIVERS.items():
+            for target in TARGETS:
+                task = progress.add_task(f"{name} on {target}", total=NR_VERIFIED)
+                count = verify(make(), target, lambda task=task: progress.advance(task))  # type: ignore[misc]
+                progress.remove_task(task)
+                console.print(f"{name} on {target}: {count} requests, data verified")
+        for title, make_contenders in COMPARISONS.items():
+            task = progress.add_task(title)
+            comparison = compare(
+                title,
+                make_contenders,
+                NR_ROUNDS,
+                lambda done, total, task=task: progress.update(task, completed=done, total=total),  # type: ignore[misc]
+            )
+            progress.remove_task(task)
+            console.print(terminal_table(comparison))
+    console.print("spread: fastest and slowest round; ×: median over the rounds of the first's time / own time")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""``blkmq check``: which targets can take a driver, and if not, why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from blkmq.cli.driver_argument import attributes_argument, driver_argument, load, new
+from blkmq.cli.failure import ExitCode, refusal_json
+from blkmq.cli.output import echo_json, json_option
+from blkmq.cli.verdict import TARGETS, ask
+
+fold_option = click.option(
+    "--fold/--no-fold", default=True, show_default=True, help="Take the values of modes as constants."
+)
+
+
+@click.command(short_help="Say which targets can take a driver, and if not, why.")
+@driver_argument
+@attributes_argument
+@fold_option
+@json_option
+def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) -> int:
+    """Say which targets can take DRIVER, and if not, every place that breaks a rule.
+
+    The exit code is 0 if the host target can, else 1. Nothing is compiled or run. Modes are taken as given, as
+    serving the driver takes them; with --no-fold the code for all their other values is checked too.
+
+    \b
+    Examples:
+      blkmq check my_disk.py
+      blkmq check my_disk.py blocksize=4096 --json
+    """
+    made = new(load(driver), attributes)
+    answers = {target: _answer(made, target, fold) for target in TARGETS}
+    if as_json:
+        echo_json({"driver": driver, "class": type(made).__name__, "targets": answers})
+    else:
+        _show(answers)
+    return ExitCode.DONE if answers["host"]["can"] else ExitCode.NO
+
+
+def _answer(driver: Any, target: str, fold: bool) -> dict[str, Any]:
+    """Whether a target can, and what is against it."""
+    from blkmq.compiler.refused import Refused
+    from blkmq.mq.errors import BlkmqError
+
+    try:
+        ask(driver, target, fold=fold)
+    except Refused as error:
+        return {"can": False, "refusals": [refusal_json(refusal) for refusal in error.refusals]}
+    except BlkmqError as error:
+        text = {"file": "", "line": 0, "rule": "", "text": error.text, "source": "", "hint": error.hint}
+        return {"can": False, "refusals": [text]}
+    return {"can": True, "refusals": []}
+
+
+def _show(answers: dict[str, dict[str, Any]]) -> None:
+    told: dict[str, list[str]] = {}
+    for target, answer in answers.items():
+        color = "green" if answer["can"] else "red"
+        click.echo(f"{target:<12} {click.style('yes' if answer['can'] else 'no', fg=color)}")
+        if not answer["can"]:
+            told.setdefault("\n".join(map(_spelled, answer["refusals"])), []).append(target)
+    for text, targets in told.items():
+        click.echo(f"\nwhy not {', '.join(targets)}:\n{text}")
+
+
+def _spelled(refusal: dict[str, Any]) -> str:
+    from blkmq.compiler.refused import Refusal
+
+    text = str(Refusal(**refusal)) if refusal["file"] else refusal["text"]
+    return f"{text}\n  hint: {refusal['hint']}" if refusal["hint"] else text

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Every rule refuses its own example, with the words that tests/corpus/refused keeps.
+
+``BLKMQ_GOLDEN=write pytest tests/unit/test_frontend_rules.py`` writes them anew.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blkmq.compiler.frontend import translate
+from blkmq.compiler.refused import Refused
+from blkmq.compiler.rules import RULES, Rule, example_module
+
+GOLDEN = Path(__file__).parents[1] / "corpus" / "refused"
+
+
+def driver_from(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The class Driver of a module with this text; messages call its file driver.py."""
+    monkeypatch.chdir(folder)
+    path = folder / "driver.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location("refused_example", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module.Driver
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+def test_each_rule_refuses_its_example(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = driver_from(example_module(rule), tmp_path, monkeypatch)
+    with pytest.raises(Refused) as caught:
+        translate(driver)
+    assert [refusal.rule for refusal in caught.value.refusals] == [rule.name]
+    golden = GOLDEN / f"{rule.name}.txt"
+    if os.environ.get("BLKMQ_GOLDEN") == "write":
+        golden.write_text(f"{caught.value}\n")
+    assert f"{caught.value}\n" == golden.read_text()
+
+
+def test_no_golden_message_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(RULES)
+
+
+def test_rules_read_well() -> None:
+    for rule in RULES.values():
+        assert rule.text[0] in "*/:`" or rule.text[0].islower(), rule.name
+        assert not rule.text.endswith("."), rule.name
+        assert rule.hint, rule.name
+        assert rule.part in ("body", "class", "module"), rule.name
+
+
+HEAD = """
+from __future__ import annotations
+
+from blkmq import BlkStatus, HwCtx, Operations, Request
+
+
+class Driver(Operations):
+"""
+
+
+def refusals_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    driver = driver_from(HEAD + textwrap.indent(textwrap.dedent(text), "    "), folder, monkeypatch)
+    with pytest.raises(Refused) as caught:
+        translate(driver)
+    return [(refusal.rule, refusal.line) for refusal in caught.value.refusals]
+
+
+def test_all_refusals_come_at_once_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+        def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+            half = rq.nr_bytes / 2
+            if half > 3:
+                print(half)
+            quarter = half // 2
+            rq.end(self.finish(rq, quarter))
+            if is_last:
+                rq.sektor
+            return BlkStatus.OK
+
+        def finish(self, rq: Request, n: int) -> BlkStatus:
+            return n
+
+        def complete(self, rq: Request) -> None:
+            rq.end("done")
+        """
+    assert refusals_of(text, tmp_path, monkeypatch) == [
+        ("true-division", 9),
+        ("attribute", 15),
+        ("string", 22),
+    ]
+
+
+def test_a_refused_signature_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+        def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+            self.finish(rq)
+            self.finish(rq)
+            return BlkStatus.OK
+
+        def finish(self, rq):
+            rq.end()
+        """
+    assert refusals_of(text, tmp_path, monkeypatch) == [
+        ("return-annotation", 13),
+        ("parameter-annotation", 13),
+    ]
+
+
+def test_hints_follow_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = HEAD + "    def queue_rqq(self) -> None: ...\n"
+    with pytest.raises(Refused, match=r"did you mean queue_rq where you wrote queue_rqq\?") as caught:
+        translate(driver_from(text, tmp_path, monkeypatch))
+    assert caught.value.hint
+    assert str(caught.value).splitlines()[0] == str(caught.value.refusals[0])
