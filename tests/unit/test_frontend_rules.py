@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refused
 from blkmq.compiler.rules import RULES, Rule, example_module
@@ -98,6 +97,7 @@ def test_all_refusals_come_at_once_and_only_once(tmp_path: Path, monkeypatch: py
     assert refusals_of(text, tmp_path, monkeypatch) == [
         ("true-division", 9),
         ("attribute", 15),
+        ("return-type", 19),
         ("string", 22),
     ]
 

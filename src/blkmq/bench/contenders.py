@@ -80,4 +80,3 @@ def _load(running: RunningSet, nr_requests: int, data: bool) -> Callable[[], flo
         return load.elapsed_nsec / nr_requests
 
     return measure
-

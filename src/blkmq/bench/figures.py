@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.table import Table
 
@@ -43,7 +44,7 @@ class Comparison:
         ]
 
 
-HEADS = ["contender", "requests/s", "ns a request", "spread (of the median)", "× the first"]
+HEADS = ["contender", "requests/s", "ns a request", "spread (of the median)", "against the first"]
 
 Progress = Callable[[int, int], None]  #: done, of how many
 
@@ -113,7 +114,11 @@ def markdown(comparison: Comparison) -> str:
 def machine() -> str:
     """What it ran on, for the record."""
     cpu = next(
-        (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
     return f"{datetime.now(UTC):%Y-%m-%d}, {cpu}, Linux {platform.release()}, Python {platform.python_version()}"

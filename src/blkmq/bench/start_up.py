@@ -66,7 +66,9 @@ class Measurement:
 
     def markdown(self) -> str:
         low, high = min(self.values), max(self.values)
-        return f"| {self.what} | {statistics.median(self.values):.2f} {self.unit} | {low:.2f}…{high:.2f} | {self.bound} |"
+        return (
+            f"| {self.what} | {statistics.median(self.values):.2f} {self.unit} | {low:.2f}…{high:.2f} | {self.bound} |"
+        )
 
 
 def start_up(nr_rounds: int) -> list[Measurement]:
@@ -99,7 +101,9 @@ def memory() -> list[Measurement]:
     """Resident memory of disks, with a warm cache."""
     with tempfile.TemporaryDirectory() as cache:
         huge = RESIDENT.format(arguments="size=250 * 1024", nr_mib=0, discard="flush()")
-        kept = RESIDENT.format(arguments="size=1024, memory_backed=1, discard=1", nr_mib=256, discard="discard(0, 256 << 20)")
+        kept = RESIDENT.format(
+            arguments="size=1024, memory_backed=1, discard=1", nr_mib=256, discard="discard(0, 256 << 20)"
+        )
         run_python(huge, cache)
         run_python(kept, cache)
         empty = run_python(huge, cache)

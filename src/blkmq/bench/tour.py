@@ -71,4 +71,6 @@ def run(console: Console) -> None:
             )
             progress.remove_task(task)
             console.print(terminal_table(comparison))
-    console.print("spread: fastest and slowest round; ×: median over the rounds of the first's time / own time")
+    console.print(
+        "spread: fastest and slowest round; against the first: median over the rounds of the first's time / own time"
+    )

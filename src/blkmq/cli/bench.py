@@ -57,6 +57,9 @@ def bench(
       blkmq bench my_disk.py --target host --target c --write-percent 0
       blkmq bench ramdisk --requests 100000 --rounds 9 --json
     """
+    from blkmq.cli.contender import Contender
+    from blkmq.mq.errors import BlkmqError, ConfigError
+
     cls = load(driver)
     made = new(cls, attributes)
     asked = tuple(dict.fromkeys(targets)) or TARGETS
@@ -66,12 +69,15 @@ def bench(
         with _progress(len(asked) * (rounds + 2)) as step, users_output():
             for target in asked:
                 step(f"{target}: starting", 1)
-                if error := _refusal(made, target):
+                try:
+                    ask(made, target)
+                    contenders.append(Contender.start(new(cls, attributes), target, depth, write_percent, requests))
+                except ConfigError:
+                    raise  # no target would take these attributes
+                except BlkmqError as error:
                     refused[target] = error
                     step("", rounds + 1)
-                    continue
-                contenders.append(_start(new(cls, attributes), target, depth, write_percent, requests))
-            if targets and refused or not contenders:
+            if (targets and refused) or not contenders:
                 raise next(iter(refused.values()))
             for contender in contenders:
                 step(f"{contender.target}: warming up", 1)
@@ -87,24 +93,6 @@ def bench(
     finally:
         for contender in contenders:
             contender.close()
-
-
-def _refusal(driver: Operations, target: str) -> BlkmqError | None:
-    from blkmq.mq.errors import BlkmqError
-
-    try:
-        ask(driver, target)
-    except BlkmqError as error:
-        return error
-    return None
-
-
-def _start(driver: Operations, target: str, depth: int, write_percent: int, requests: int | None) -> Contender:
-    from blkmq.cli.contender import Contender
-
-    contender = Contender.start(driver, target, depth, write_percent)
-    contender.nr_requests = requests or 0
-    return contender
 
 
 @contextlib.contextmanager

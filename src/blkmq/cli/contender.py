@@ -38,13 +38,20 @@ class Contender:
     loads: list[Load] = field(default_factory=list)
 
     @classmethod
-    def start(cls, driver: Operations, target: str, depth: int, write_percent: int) -> Contender:
+    def start(
+        cls, driver: Operations, target: str, depth: int, write_percent: int, nr_requests: int | None
+    ) -> Contender:
         """Puts a driver into service; a target that cannot take it refuses."""
         running = RunningSet([driver], executable_for([driver], target))
+        try:
+            running.control_callback("open", 0)
+        except BaseException:
+            running.close()
+            raise
         worker = WorkThread(running)
         worker.start()
-        running.control_callback("open", 0)
-        return cls(target, running, worker, min(depth, running.tag_set.queue_depth), write_percent)
+        depth = min(depth, running.tag_set.queue_depth)
+        return cls(target, running, worker, depth, write_percent, nr_requests or 0)
 
     def warm_up(self) -> None:
         """Compiles the load, touches the memory, and finds out how many requests fill a round."""

@@ -43,5 +43,5 @@ def _show(name: str, ok: bool, value: str, needed_for: str, hint: str) -> None:
     mark = click.style("OK     ", fg="green") if ok else click.style("missing", fg="red" if needed_for else "yellow")
     target = f" (for target {needed_for})" if needed_for and not ok else ""
     click.echo(f"{mark}  {name:<12} {value}{target}")
-    if not ok and hint:
+    if hint:
         click.echo(f"{'':<9}hint: {hint}")

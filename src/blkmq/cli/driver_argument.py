@@ -112,9 +112,9 @@ def _as_mapping(ctx: click.Context, param: click.Parameter, words: tuple[str, ..
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise click.BadParameter(f"{word!r} is no ATTR=VALUE", ctx, param)
+            raise click.UsageError(f"{word!r} is no ATTR=VALUE", ctx)
         if name in attributes:
-            raise click.BadParameter(f"{name} is given twice", ctx, param)
+            raise click.UsageError(f"{name} is given twice", ctx)
         attributes[name] = value
     return attributes
 

@@ -59,7 +59,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, click.ClickException):
         ctx = getattr(error, "ctx", None)
         path = ctx.command_path if ctx else "blkmq"
-        return Failure(ExitCode.USAGE, error, ((error.format_message(), f"`{path} --help` shows how"),))
+        text = " ".join(error.format_message().split())
+        return Failure(ExitCode.USAGE, error, ((text, f"`{path} --help` shows how"),))
     if isinstance(error, BlkmqError):
         return _of_blkmq_error(error)
     if isinstance(error, OSError):

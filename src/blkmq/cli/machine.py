@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,11 +32,16 @@ class Finding:
     ok: bool
     value: str
     needed_for: str = ""  #: "host": the host target does not work without; "": good to know
-    hint: str = ""  #: how to get it
+    hint: str = ""  #: how to get it, if it is missing
 
 
 def examine() -> Iterator[Finding]:
     """Everything, in the order in which it is shown."""
+    for finding in _examine():
+        yield replace(finding, hint="") if finding.ok else finding
+
+
+def _examine() -> Iterator[Finding]:
     yield _python()
     for package in ("numba", "llvmlite", "numpy"):
         yield _package(package)

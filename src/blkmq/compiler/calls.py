@@ -194,8 +194,8 @@ def _invoke(scope: Scope, node: ast.Call, callee: Signature) -> Expr:
     if callee.broken:
         raise Rejected(None)
     wanted = [Wanted(p.name, p.type, p.default, p.root) for p in callee.parameters]
-    args = bound(scope, node, wanted)
     scope.driver.lower(callee, scope, node)
+    args = bound(scope, node, wanted)
     if callee.returns == NONE:
         scope.emit(Invoke(scope.line, "", callee.name, args, NONE))
         return Expr(NONE)

@@ -40,6 +40,12 @@ from blkmq.mq.integer import S64_MAX, S64_MIN, Sized
 
 LINE_BITS = 20  #: ``call.at`` is file index << LINE_BITS | line
 
+IMPORTS = """\
+from blkmq.compiler.printed import accessor, add, entry_point, function, i64, mul, record, shl, sub, times
+from blkmq.compiler.printed import s8, s16, s32, s64, u8, u16, u32, u64
+from blkmq.dispatch.nouns import records as noun
+"""
+
 VIEWS = {Root.TAG_SET: "tag_set_view", Root.LIMITS: "limits_view", Root.DISK: "disk_view"}
 
 
@@ -365,9 +371,7 @@ class _Printer:
         verbs = ",\n".join(f"    {name}" for name in sorted(self.expressions.verbs))
         parts = [
             f'"""{self.program.name}, printed for Numba from\n\n{files}\n{folded}\n"""',
-            "from blkmq.compiler.printed import accessor, add, entry_point, function, i64, mul, record, shl, sub, times\n"
-            "from blkmq.compiler.printed import s8, s16, s32, s64, u8, u16, u32, u64\n"
-            f"from blkmq.dispatch.verbs import (\n{verbs},\n)\nfrom blkmq.dispatch.nouns import records as noun",
+            f"{IMPORTS}from blkmq.dispatch.verbs import (\n{verbs},\n)",
             "\n".join(constants),
             *self.records(),
             *functions,
@@ -380,7 +384,9 @@ class _Printer:
         for item in self.program.records:
             lines = [f'{item.name} = record("{item.name}", [']
             for field in item.fields:
-                rest = field.record or (f"noun.{field.noun}Record" if field.noun else field.sized.name if field.sized else "")
+                rest = field.record or (
+                    f"noun.{field.noun}Record" if field.noun else field.sized.name if field.sized else ""
+                )
                 if field.noun == "Request":
                     rest = "noun.KeptRequestRecord"
                 if field.length:

@@ -19,7 +19,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
@@ -64,7 +64,7 @@ class NamedDriver:
             raise DriverSourceError(f"{where}: {_spelled(error)}", hint=hint) from error
         if not _is_driver(found):
             raise DriverSourceError(f"{where} is no subclass of blkmq.Operations", hint=DRIVER_HINT)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def named_drivers() -> list[NamedDriver]:
@@ -244,7 +244,7 @@ def _exception_hint(error: Exception) -> str:
     return "BLKMQ_DEBUG=1 shows the whole traceback"
 
 
-def _is_driver(value: object) -> bool:
+def _is_driver(value: object) -> TypeGuard[type[Operations]]:
     return isinstance(value, type) and issubclass(value, Operations) and value is not Operations
 
 

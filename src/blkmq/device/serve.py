@@ -29,8 +29,9 @@ def serve(
     """Puts a driver into service: one disk, or one for each driver of a list, which share a tag set.
 
     ``target`` is ``host`` (compiled by Numba), ``interpreted`` (Python, every rule checked) or ``c`` (the C that the
-    kernel would get, compiled for user space).  ``via`` is the door: ``in_process`` gives a Python object; ``nbd``, which
-    will be the default, is still to come.  The disk is a context manager; leaving it, or ``close()``, removes the disk and its whole tag set.
+    kernel would get, compiled for user space).  ``via`` is the door: ``in_process`` gives a Python object; ``nbd``,
+    which will be the default, is still to come.  The disk is a context manager; leaving it, or ``close()``, removes
+    the disk and its whole tag set.
     """
     if via not in DOORS:
         raise BlkmqError(f"via = {via!r}: this version has no such door", hint=f'give via="{DOORS[0]}"')

@@ -45,7 +45,7 @@ call_at = accessor(Call)
 
 
 @hot
-def fail(call: Any, fault: int, value: int) -> int:
+def fail(call: Call, fault: int, value: int) -> int:
     """Notes the callback's first error; the printed text returns next.  Returns 0."""
     if call.error == 0:
         call.error = fault
@@ -55,7 +55,7 @@ def fail(call: Any, fault: int, value: int) -> int:
 
 
 @hot_inline
-def burn(call: Any, amount: int) -> bool:
+def burn(call: Call, amount: int) -> bool:
     """Takes fuel; True when there is none left, which is the callback's error."""
     call.fuel = call.fuel - amount
     if call.fuel < 0:

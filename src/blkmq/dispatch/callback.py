@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
 from blkmq.dispatch.ownership import FROM_FAIL, finish, report
-from blkmq.dispatch.request import INDEX_MASK, request_at
-from blkmq.dispatch.tag_set import disk_at, tag_set_at
+from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.operations import SLOT_BY_NAME
 from blkmq.native.atomic import atomic_add
@@ -34,13 +32,13 @@ COMPLETE = SLOT_BY_NAME["complete"].number
 
 
 @hot_inline
-def has_callback(tag_set: Any, slot: int) -> bool:
+def has_callback(tag_set: TagSetRecord, slot: int) -> bool:
     """Whether the driver fills the slot."""
     return ((tag_set.callbacks >> slot) & 1) == 1
 
 
 @hot_inline
-def enter_disk(call: Any, tag_set: Any, index: int) -> None:
+def enter_disk(call: Call, tag_set: TagSetRecord, index: int) -> None:
     """Makes a disk the one that the next callback is for."""
     disk = disk_at(tag_set.disks, index)
     call.disk_address = address_of(disk, "capacity_sectors")
@@ -48,7 +46,7 @@ def enter_disk(call: Any, tag_set: Any, index: int) -> None:
 
 
 @hot_inline
-def call_back(call: Any, slot: int, a: int, b: int, c: int, rq: int, fuel: int) -> int:
+def call_back(call: Call, slot: int, a: int, b: int, c: int, rq: int, fuel: int) -> int:
     """Calls one slot for the request ``rq`` (0: none).  An error that escapes ends that request."""
     tag_set = tag_set_at(call.set_address, 0)
     call.error = 0
@@ -64,7 +62,7 @@ def call_back(call: Any, slot: int, a: int, b: int, c: int, rq: int, fuel: int) 
 
 
 @hot
-def call_back_with(call: Any, slot: int, request: Any, rq: int) -> int:
+def call_back_with(call: Call, slot: int, request: RequestRecord, rq: int) -> int:
     """Calls a slot that takes just a request, on that request's disk."""
     tag_set = tag_set_at(call.set_address, 0)
     enter_disk(call, tag_set, request.disk)
@@ -72,7 +70,7 @@ def call_back_with(call: Any, slot: int, request: Any, rq: int) -> int:
 
 
 @hot
-def escaped(call: Any, tag_set: Any, rq: int) -> None:
+def escaped(call: Call, tag_set: TagSetRecord, rq: int) -> None:
     """Counts and reports the error, and ends the request that the callback was for."""
     atomic_add(tag_set, "nr_errors", 1)
     report(call, call.error, call.error_at, call.value, rq)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blkmq.compiler.program import Field, Program
 from blkmq.dispatch.engine import ENTRY_TYPE, Engine, compiled_engine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blkmq.dispatch.running_set import RunningSet
 
 ROLES = ("config", "", "pdu", "hw", "shared")
-DESTROY = {
+DESTROY: dict[str, Callable[[Any], None]] = {
     "PageStore": page_store_destroy,
     "XArray": xarray_destroy,
     "BadBlocks": bad_blocks_destroy,
@@ -33,10 +33,12 @@ class Executable(Protocol):
     """What dispatch needs of a driver."""
 
     name: str  #: disks are named after it
+
     @property
     def files(self) -> Sequence[str]: ...
     @property
     def exceptions(self) -> Mapping[int, str]: ...
+
     entry: int
     callbacks: int  #: bit per slot
     nr_timers: tuple[int, int]  #: HrTimers in a Pdu, and in the driver's own record
@@ -51,9 +53,9 @@ class Executable(Protocol):
     def release(self, running: RunningSet) -> None: ...
 
 
-def field_type(field: Field, records: dict[str, type[ctypes.Structure]]) -> type:
+def field_type(field: Field, records: dict[str, type[ctypes.Structure]]) -> Any:
     """The ctypes type of a program's field."""
-    kind: type
+    kind: Any
     if field.record:
         kind = records[field.record]
     elif field.noun:
@@ -130,4 +132,3 @@ class CompiledDriver:
                     DESTROY[field.noun](getattr(self.records[role].from_address(address), field.name))
         for queue in getattr(running, "queues", []):
             request_list_destroy(request_list_at(queue.poll_list, 0))
-

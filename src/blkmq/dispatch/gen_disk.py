@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from blkmq.abi.block_blk import BLK_DEV_MAX_SECTORS
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.tag_set import disk_at
 from blkmq.mq.errors import Fault
 from blkmq.native.hot import hot
@@ -15,7 +13,7 @@ FAULT_VALUE = int(Fault.VALUE)
 
 
 @hot
-def gen_disk_set_capacity(call: Any, nr_sectors: int) -> None:
+def gen_disk_set_capacity(call: Call, nr_sectors: int) -> None:
     if nr_sectors < 0:
         fail(call, FAULT_VALUE, nr_sectors)
     else:
@@ -23,5 +21,5 @@ def gen_disk_set_capacity(call: Any, nr_sectors: int) -> None:
 
 
 @hot
-def gen_disk_set_read_only(call: Any, flag: bool) -> None:
+def gen_disk_set_read_only(call: Call, flag: bool) -> None:
     disk_at(call.disk_address, 0).read_only = 1 if flag else 0

@@ -6,9 +6,8 @@ C twin: ``blk_mq_run_hw_queue`` and ``blk_mq_dispatch_rq_list``.
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import call_at
+from blkmq.abi.blk_mq import HCTX_TYPE_POLL
+from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.callback import (
     BYTES_PER_FUEL,
     COMMIT_RQS,
@@ -25,7 +24,7 @@ from blkmq.dispatch.callback import (
     enter_disk,
     has_callback,
 )
-from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.hr_timer import lock_timers, take_out, timer_at, unlock_timers
 from blkmq.dispatch.nouns.request_list import request_list_add_tail, request_list_at, request_list_pop
 from blkmq.dispatch.ownership import (
@@ -45,13 +44,11 @@ from blkmq.dispatch.ownership import (
     state_of,
     transition,
 )
-from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, request_at
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
-from blkmq.dispatch.tag_set import disk_at, tag_set_at
+from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.dispatch.timeout import expire_requests
-from blkmq.abi.blk_mq import HCTX_TYPE_POLL
 from blkmq.mq.blk_status import BlkStatus
-from blkmq.mq.integer import S64_MAX
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
 from blkmq.native.hot import hot, hot_inline
@@ -63,13 +60,13 @@ RESOURCE_DELAY_NSEC = 3_000_000  #: C: BLK_MQ_RESOURCE_DELAY
 
 
 @hot_inline
-def handle_of(request: Any, index: int) -> int:
+def handle_of(request: RequestRecord, index: int) -> int:
     """The present handle of a tag's request."""
     return (atomic_load(request, "ownership") >> GENERATION_SHIFT) << GENERATION_SHIFT | index
 
 
 @hot_inline
-def append(tag_set: Any, queue: Any, index: int) -> None:
+def append(tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> None:
     """Puts a request at the end of the dispatch list.  The queue's own thread only."""
     request_at(tag_set.requests, index).next = 0
     if queue.dispatch_head == 0:
@@ -80,7 +77,7 @@ def append(tag_set: Any, queue: Any, index: int) -> None:
 
 
 @hot
-def prepend(tag_set: Any, queue: Any, index: int) -> None:
+def prepend(tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> None:
     """Puts a request at the front of the dispatch list: it was there before, or came back."""
     request_at(tag_set.requests, index).next = queue.dispatch_head
     if queue.dispatch_head == 0:
@@ -89,7 +86,7 @@ def prepend(tag_set: Any, queue: Any, index: int) -> None:
 
 
 @hot_inline
-def take_first(tag_set: Any, queue: Any) -> int:
+def take_first(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     """The first request of the dispatch list, taken off it: its index."""
     index = queue.dispatch_head - 1
     queue.dispatch_head = request_at(tag_set.requests, index).next + 0
@@ -97,7 +94,7 @@ def take_first(tag_set: Any, queue: Any) -> int:
 
 
 @hot
-def take_stack(tag_set: Any, stack: int) -> int:
+def take_stack(tag_set: TagSetRecord, stack: int) -> int:
     """Takes a whole stack; its first is the oldest then: index + 1, 0 for none. C: ``llist_del_all``, reversed."""
     link = atomic_xchg(word_at(stack, 0), "value", 0)
     oldest = 0
@@ -111,7 +108,7 @@ def take_stack(tag_set: Any, stack: int) -> int:
 
 
 @hot
-def take_requeued(tag_set: Any, queue: Any) -> None:
+def take_requeued(tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """What came back goes before what waits, newest last."""
     atomic_store(queue, "kicked", 0)
     newest = atomic_xchg(queue, "requeued", 0)
@@ -123,7 +120,7 @@ def take_requeued(tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def accept(call: Any, tag_set: Any, request: Any, rq: int, status: int) -> int:
+def accept(call: Call, tag_set: TagSetRecord, request: RequestRecord, rq: int, status: int) -> int:
     """What an answer other than OK means: RESOURCE or DEV_RESOURCE when the request is dispatch's again, else OK."""
     if status == RESOURCE or status == DEV_RESOURCE:
         outcome = transition(request, rq, FROM_TAKE_BACK, WAITING, 0, 1)
@@ -142,7 +139,7 @@ def accept(call: Any, tag_set: Any, request: Any, rq: int, status: int) -> int:
 
 
 @hot_inline
-def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int:
+def issue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int, is_last: bool) -> int:
     """Gives one request to ``queue_rq``; OK unless dispatch has it back."""
     request = request_at(tag_set.requests, index)
     rq = mark_issued(request) | index
@@ -161,7 +158,7 @@ def issue(call: Any, tag_set: Any, queue: Any, index: int, is_last: bool) -> int
 
 
 @hot
-def budget(call: Any, tag_set: Any, queue: Any, index: int) -> bool:
+def budget(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> bool:
     """Asks the driver for leave to send a request; False: not now."""
     request = request_at(tag_set.requests, index)
     enter_disk(call, tag_set, request.disk)
@@ -176,7 +173,7 @@ def budget(call: Any, tag_set: Any, queue: Any, index: int) -> bool:
 
 
 @hot
-def issue_list(call: Any, tag_set: Any, queue: Any) -> None:
+def issue_list(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Gives the whole dispatch list to ``queue_rqs``; what the driver leaves on it stays on ours."""
     rqs = request_list_at(queue.poll_list, 0)
     link = queue.dispatch_head + 0
@@ -202,7 +199,7 @@ def issue_list(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def append_before(tag_set: Any, queue: Any, index: int, following: int) -> None:
+def append_before(tag_set: TagSetRecord, queue: HwQueueRecord, index: int, following: int) -> None:
     """Puts a request into the dispatch list, right before the one that ``following`` links to."""
     request = request_at(tag_set.requests, index)
     request.next = following
@@ -218,7 +215,7 @@ def append_before(tag_set: Any, queue: Any, index: int, following: int) -> None:
 
 
 @hot
-def dispatch(call: Any, tag_set: Any, queue: Any) -> None:
+def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Issues what waits, until the driver is busy. C: ``blk_mq_dispatch_rq_list``."""
     if has_callback(tag_set, QUEUE_RQS) and queue.dispatch_head != queue.dispatch_tail:
         issue_list(call, tag_set, queue)
@@ -241,7 +238,7 @@ def dispatch(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def run_completions(call: Any, tag_set: Any, queue: Any) -> None:
+def run_completions(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Calls ``complete`` for what ``rq.complete()`` put there. C: the block softirq."""
     link = take_stack(tag_set, address_of(queue, "completed"))
     while link != 0:
@@ -257,7 +254,7 @@ def run_completions(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def run_timers(call: Any, tag_set: Any, queue: Any) -> None:
+def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Calls the methods of the timers that are due."""
     while queue.nr_timers > 0 and atomic_load(queue, "next_timer_nsec") <= queue.now_nsec:
         lock_timers(queue)
@@ -284,7 +281,7 @@ def run_timers(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def run(call: Any, tag_set: Any, queue: Any) -> None:
+def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Does everything that can be done now, without waiting."""
     queue.now_nsec = monotonic_nsec()
     if queue.stopped == 0:
@@ -305,7 +302,7 @@ def run(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def next_event_nsec(tag_set: Any, queue: Any) -> int:
+def next_event_nsec(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     """When the queue wants to run again if nobody wakes it; S64_MAX: never."""
     if queue.nr_in_flight == 0:
         return atomic_load(queue, "next_timer_nsec")
@@ -318,7 +315,7 @@ def next_event_nsec(tag_set: Any, queue: Any) -> int:
 
 
 @hot
-def has_news(queue: Any) -> bool:
+def has_news(queue: HwQueueRecord) -> bool:
     """Whether another thread left something to do."""
     return (
         atomic_load(queue, "ended") != 0
@@ -328,16 +325,16 @@ def has_news(queue: Any) -> bool:
 
 
 @hot
-def wait(tag_set: Any, queue: Any, until_nsec: int) -> None:
+def wait(tag_set: TagSetRecord, queue: HwQueueRecord, until_nsec: int) -> None:
     """Sleeps until the next event, until woken by :func:`kick`, or until ``until_nsec``."""
     until_nsec = min(until_nsec, next_event_nsec(tag_set, queue))
     timeout = until_nsec - monotonic_nsec()
     if timeout <= 0:
         return
     atomic_xchg(queue, "sleeping", 1)  # ordered before the look at the stacks: no wake-up is lost
-    if not has_news(queue) and atomic_load(queue, "next_timer_nsec") >= min(until_nsec, S64_MAX):
-        if wait_readable(queue.wake_fd, timeout):
-            drain(queue.wake_fd)
+    quiet = not has_news(queue) and atomic_load(queue, "next_timer_nsec") >= until_nsec
+    if quiet and wait_readable(queue.wake_fd, timeout):
+        drain(queue.wake_fd)
     atomic_xchg(queue, "sleeping", 0)
 
 

@@ -319,6 +319,7 @@ class LiveGenDisk(GenDisk):
     """A disk whose capacity and read-only flag are the record's, which its door reads."""
 
     __slots__ = ("record",)
+    record: DiskRecord
 
     def __init__(self, record: DiskRecord) -> None:
         object.__setattr__(self, "record", record)

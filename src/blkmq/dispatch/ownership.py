@@ -10,12 +10,11 @@ way: a request that ends meanwhile is handed to its door by the last pin.  Rust 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
 
-from blkmq.dispatch.call import fail
-from blkmq.dispatch.hw_queue import queue_at
-from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, request_at
-from blkmq.dispatch.tag_set import NR_REPORTS, report_at, tag_set_at
+from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.tag_set import NR_REPORTS, TagSetRecord, report_at, tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import wake
@@ -91,14 +90,14 @@ def state_of(word: int) -> int:
 
 
 @hot_inline
-def is_live(request: Any, handle: int) -> bool:
+def is_live(request: RequestRecord, handle: int) -> bool:
     """Whether the handle's request is the tag's present one, and not ended."""
     word = atomic_load(request, "ownership")
     return (word >> GENERATION_SHIFT) == (handle >> GENERATION_SHIFT) and ((LIVE >> state_of(word)) & 1) == 1
 
 
 @hot_inline
-def transition(request: Any, handle: int, sources: int, target: int, status: int, lives: int) -> int:
+def transition(request: RequestRecord, handle: int, sources: int, target: int, status: int, lives: int) -> int:
     """Moves the request to ``target`` if its state is one of ``sources``; with ``lives``, as a new generation."""
     while True:
         word = atomic_load(request, "ownership")
@@ -122,7 +121,7 @@ def next_generation(generation: int) -> int:
 
 
 @hot_inline
-def mark_issued(request: Any) -> int:
+def mark_issued(request: RequestRecord) -> int:
     """Waiting to idle; the handle that the driver gets.  Only dispatch can have a waiting request."""
     while True:
         word = atomic_load(request, "ownership")
@@ -135,7 +134,7 @@ def mark_issued(request: Any) -> int:
 
 
 @hot_inline
-def push(stack: int, request: Any, index: int) -> None:
+def push(stack: int, request: RequestRecord, index: int) -> None:
     """Puts a request on one of its queue's stacks, from any thread. C twin: ``llist_add``."""
     head = word_at(stack, 0)
     while True:
@@ -146,14 +145,14 @@ def push(stack: int, request: Any, index: int) -> None:
 
 
 @hot_inline
-def kick(queue: Any) -> None:
+def kick(queue: HwQueueRecord) -> None:
     """Wakes the thread that runs the queue, if it sleeps. C twin: ``blk_mq_run_hw_queue``."""
     if atomic_load(queue, "sleeping") != 0 and atomic_xchg(queue, "sleeping", 0) != 0:
         wake(queue.wake_fd)
 
 
 @hot_inline
-def hand_over(tag_set: Any, request: Any, index: int) -> None:
+def hand_over(tag_set: TagSetRecord, request: RequestRecord, index: int) -> None:
     """An ended request without pins goes to its queue's ``ended`` stack."""
     queue = queue_at(tag_set.queues, request.hctx)
     push(address_of(queue, "ended"), request, index)
@@ -161,7 +160,7 @@ def hand_over(tag_set: Any, request: Any, index: int) -> None:
 
 
 @hot_inline
-def finish(tag_set: Any, request: Any, handle: int, sources: int, status: int) -> int:
+def finish(tag_set: TagSetRecord, request: RequestRecord, handle: int, sources: int, status: int) -> int:
     """Ends a request with ``status``, once, whoever comes first."""
     outcome = transition(request, handle, sources, ENDED, status, 0)
     if outcome == DONE:
@@ -170,7 +169,7 @@ def finish(tag_set: Any, request: Any, handle: int, sources: int, status: int) -
 
 
 @hot
-def pin(call: Any, handle: int) -> bool:
+def pin(call: Call, handle: int) -> bool:
     """Keeps a live request's data in place; False, with an error noted, if it is not live."""
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, handle & INDEX_MASK)
@@ -184,7 +183,7 @@ def pin(call: Any, handle: int) -> bool:
 
 
 @hot
-def unpin(call: Any, handle: int) -> None:
+def unpin(call: Call, handle: int) -> None:
     """Ends :func:`pin`; hands an ended request over if this was its last pin."""
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, handle & INDEX_MASK)
@@ -194,7 +193,7 @@ def unpin(call: Any, handle: int) -> None:
 
 
 @hot
-def report(call: Any, fault: int, at: int, value: int, handle: int) -> None:
+def report(call: Call, fault: int, at: int, value: int, handle: int) -> None:
     """Writes one line for the log; the newest NR_REPORTS are kept."""
     tag_set = tag_set_at(call.set_address, 0)
     line = report_at(tag_set.reports, atomic_add(tag_set, "nr_reports", 1) % NR_REPORTS)

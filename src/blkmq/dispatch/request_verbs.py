@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.hw_queue import queue_at
 from blkmq.dispatch.ownership import (
     COMPLETED,
@@ -29,8 +27,8 @@ from blkmq.dispatch.ownership import (
     report,
     transition,
 )
-from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, request_at
-from blkmq.dispatch.tag_set import tag_set_at
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store
@@ -49,7 +47,7 @@ def is_status(status: int) -> bool:
 
 
 @hot_inline
-def live(call: Any, rq: int) -> Any:
+def live(call: Call, rq: int) -> RequestRecord:
     """The record of a handle's request; an error is noted if it is not live."""
     request = request_at(tag_set_at(call.set_address, 0).requests, rq & INDEX_MASK)
     if not is_live(request, rq):
@@ -58,42 +56,42 @@ def live(call: Any, rq: int) -> Any:
 
 
 @hot_inline
-def request_op(call: Any, rq: int) -> int:
+def request_op(call: Call, rq: int) -> int:
     return live(call, rq).op + 0
 
 
 @hot
-def request_flags(call: Any, rq: int) -> int:
+def request_flags(call: Call, rq: int) -> int:
     return live(call, rq).flags + 0
 
 
 @hot_inline
-def request_sector(call: Any, rq: int) -> int:
+def request_sector(call: Call, rq: int) -> int:
     return live(call, rq).sector + 0
 
 
 @hot
-def request_nr_sectors(call: Any, rq: int) -> int:
+def request_nr_sectors(call: Call, rq: int) -> int:
     return live(call, rq).nr_bytes >> 9
 
 
 @hot
-def request_nr_bytes(call: Any, rq: int) -> int:
+def request_nr_bytes(call: Call, rq: int) -> int:
     return live(call, rq).nr_bytes + 0
 
 
 @hot
-def request_tag(call: Any, rq: int) -> int:
+def request_tag(call: Call, rq: int) -> int:
     return live(call, rq).tag + 0
 
 
 @hot
-def request_hctx(call: Any, rq: int) -> int:
+def request_hctx(call: Call, rq: int) -> int:
     return live(call, rq).hctx + 0
 
 
 @hot_inline
-def pdu_address(call: Any, rq: int) -> int:
+def pdu_address(call: Call, rq: int) -> int:
     """Where the driver's own data of a live request lies."""
     live(call, rq)
     tag_set = tag_set_at(call.set_address, 0)
@@ -101,7 +99,7 @@ def pdu_address(call: Any, rq: int) -> int:
 
 
 @hot
-def refuse(call: Any, outcome: int, rq: int) -> None:
+def refuse(call: Call, outcome: int, rq: int) -> None:
     """Notes why a transition was not made."""
     if outcome == NOT_ALLOWED:
         fail(call, FAULT_STATE, rq)
@@ -110,7 +108,7 @@ def refuse(call: Any, outcome: int, rq: int) -> None:
 
 
 @hot_inline
-def request_start(call: Any, rq: int) -> None:
+def request_start(call: Call, rq: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, rq & INDEX_MASK)
     outcome = transition(request, rq, FROM_START, STARTED, 0, 0)
@@ -121,7 +119,7 @@ def request_start(call: Any, rq: int) -> None:
 
 
 @hot
-def request_complete(call: Any, rq: int) -> None:
+def request_complete(call: Call, rq: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     index = rq & INDEX_MASK
     request = request_at(tag_set.requests, index)
@@ -135,7 +133,7 @@ def request_complete(call: Any, rq: int) -> None:
 
 
 @hot_inline
-def request_end(call: Any, rq: int, status: int) -> None:
+def request_end(call: Call, rq: int, status: int) -> None:
     if not is_status(status):
         fail(call, FAULT_STATUS, status)
         return
@@ -147,7 +145,7 @@ def request_end(call: Any, rq: int, status: int) -> None:
 
 
 @hot
-def refuse_end(call: Any, tag_set: Any, outcome: int, rq: int, status: int) -> None:
+def refuse_end(call: Call, tag_set: TagSetRecord, outcome: int, rq: int, status: int) -> None:
     """An end that does not count: too early is an error, too late is counted, reported and ignored."""
     if outcome == NOT_ALLOWED or rq == 0:
         refuse(call, outcome, rq)
@@ -157,7 +155,7 @@ def refuse_end(call: Any, tag_set: Any, outcome: int, rq: int, status: int) -> N
 
 
 @hot
-def request_requeue(call: Any, rq: int, kick_now: bool) -> None:
+def request_requeue(call: Call, rq: int, kick_now: bool) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     index = rq & INDEX_MASK
     request = request_at(tag_set.requests, index)
@@ -174,7 +172,7 @@ def request_requeue(call: Any, rq: int, kick_now: bool) -> None:
 
 
 @hot
-def request_update(call: Any, rq: int, status: int, nr_bytes: int) -> bool:
+def request_update(call: Call, rq: int, status: int, nr_bytes: int) -> bool:
     if not is_status(status):
         fail(call, FAULT_STATUS, status)
         return False
@@ -193,7 +191,7 @@ def request_update(call: Any, rq: int, status: int, nr_bytes: int) -> bool:
 
 
 @hot
-def tag_set_tag_to_rq(call: Any, hctx: int, tag: int) -> int:
+def tag_set_tag_to_rq(call: Call, hctx: int, tag: int) -> int:
     """The handle of the live request that has the tag, 0 for none."""
     tag_set = tag_set_at(call.set_address, 0)
     if tag < 0 or tag >= tag_set.queue_depth:

@@ -163,7 +163,9 @@ class RunningSet:
         self.control.slot = slot.number
         result = self.executable.call(slot.number, ctypes.addressof(self.control), a, b, c)
         if self.control.error:
-            raise BlkmqError(f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where")
+            raise BlkmqError(
+                f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where"
+            )
         if result < 0 and slot.returns in (Errno, int):
             raise self.refusal(name, result)
         return result
@@ -285,5 +287,3 @@ class RunningSet:
         for fd in self._fds:
             os.close(fd)
         self._fds.clear()
-
-

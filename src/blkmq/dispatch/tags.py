@@ -6,19 +6,19 @@ C twin: ``struct sbitmap_queue`` of ``struct blk_mq_tags``.
 
 from __future__ import annotations
 
-from typing import Any
-
+from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.ownership import FREE, STATE_SHIFT, STATUS_SHIFT, WAITING, next_generation
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
+from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.native.atomic import atomic_load, atomic_store
-from blkmq.native.hot import hot, hot_inline
+from blkmq.native.hot import hot_inline
 from blkmq.native.memory import word_at
 
 NO_TAG = -1
 
 
 @hot_inline
-def get_tag(tag_set: Any, queue: Any) -> int:
+def get_tag(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     """A free request of this queue, waiting and cleared: its index, or NO_TAG. C: ``blk_mq_get_tag``."""
     if queue.nr_free == 0:
         return NO_TAG
@@ -36,7 +36,7 @@ def get_tag(tag_set: Any, queue: Any) -> int:
 
 
 @hot_inline
-def put_tag(tag_set: Any, queue: Any, index: int) -> None:
+def put_tag(tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> None:
     """Frees an ended request's tag; every handle of it is stale from here on. C: ``blk_mq_put_tag``."""
     request = request_at(tag_set.requests, index)
     generation = next_generation(atomic_load(request, "ownership") >> GENERATION_SHIFT)
@@ -49,7 +49,7 @@ def put_tag(tag_set: Any, queue: Any, index: int) -> None:
 
 
 @hot_inline
-def status_of(request: Any) -> int:
+def status_of(request: RequestRecord) -> int:
     """The block status that an ended request goes back with: the first error of its parts, or its own."""
     if request.status != 0:
         return request.status + 0

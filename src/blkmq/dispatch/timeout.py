@@ -7,11 +7,12 @@ started nor gave back times out too: none is lost.
 
 from __future__ import annotations
 
-from typing import Any
-
+from blkmq.dispatch.call import Call
 from blkmq.dispatch.callback import TIMEOUT, call_back_with, has_callback
+from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.ownership import FROM_FAIL, LIVE, finish, is_live, state_of
-from blkmq.dispatch.request import GENERATION_SHIFT, request_at
+from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
+from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_load
@@ -23,7 +24,7 @@ LOOKS_PER_TIMEOUT = 8  #: a request ends at most an eighth of the timeout late
 
 
 @hot
-def expire_requests(call: Any, tag_set: Any, queue: Any) -> None:
+def expire_requests(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Looks at all requests of a queue that the driver has; run by the queue's own thread."""
     first = queue.index * tag_set.queue_depth
     for index in range(first, first + tag_set.queue_depth):
@@ -35,7 +36,7 @@ def expire_requests(call: Any, tag_set: Any, queue: Any) -> None:
 
 
 @hot
-def expire(call: Any, tag_set: Any, queue: Any, request: Any, rq: int) -> None:
+def expire(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, request: RequestRecord, rq: int) -> None:
     queue.nr_timeouts = queue.nr_timeouts + 1
     if has_callback(tag_set, TIMEOUT):
         answer = call_back_with(call, TIMEOUT, request, rq)

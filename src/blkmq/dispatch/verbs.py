@@ -59,5 +59,3 @@ from blkmq.dispatch.request_verbs import (
     tag_set_tag_to_rq,
 )
 from blkmq.dispatch.views import disk_view, hw_address, limits_view, tag_set_view
-
-__all__ = [name for name in dir() if not name.startswith("_")]

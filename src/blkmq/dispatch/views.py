@@ -6,7 +6,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any, get_type_hints
 
-from blkmq.dispatch.tag_set import disk_at
+from blkmq.dispatch.call import Call
+from blkmq.dispatch.tag_set import DiskRecord, disk_at
 from blkmq.mq.at_rest import at_rest
 from blkmq.mq.queue_limits import QueueLimits
 from blkmq.mq.tag_set import TagSet
@@ -34,22 +35,22 @@ _limits_view_at = accessor(LimitsView)
 
 
 @hot
-def tag_set_view(call: Any) -> Any:
+def tag_set_view(call: Call) -> Any:
     return _tag_set_view_at(call.fields, 0)
 
 
 @hot
-def limits_view(call: Any) -> Any:
+def limits_view(call: Call) -> Any:
     return _limits_view_at(call.limits, 0)
 
 
 @hot
-def disk_view(call: Any) -> Any:
+def disk_view(call: Call) -> DiskRecord:
     return disk_at(call.disk_address, 0)
 
 
 @hot
-def hw_address(call: Any, hctx: int) -> int:
+def hw_address(call: Call, hctx: int) -> int:
     """Where the driver's data of a hardware queue of this disk lies."""
     return disk_at(call.disk_address, 0).hws + hctx * call.hw_size
 

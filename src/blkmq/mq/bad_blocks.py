@@ -6,8 +6,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 
-from blkmq.mq.errors import DriverIndexError
 from blkmq.mq.errno import Errno
+from blkmq.mq.errors import DriverIndexError
 from blkmq.mq.integer import S64_MAX
 from blkmq.mq.verb import verb
 

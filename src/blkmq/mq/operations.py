@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a driver is made of. C twins: ``struct blk_mq_ops``, ``struct block_device_operations``; Rust: ``Operations``."""
+"""What a driver is made of. C: ``struct blk_mq_ops``, ``struct block_device_operations``; Rust: ``Operations``."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ SLOTS: tuple[Slot, ...] = tuple(
         ("set_rq_budget_token", _MQ, (_RQ, ("token", int)), None, False, False, "keeps the token in the request"),
         ("get_rq_budget_token", _MQ, (_RQ,), int, False, False, "the token that the request keeps"),
         ("timeout", _MQ, (_RQ,), BlkEhTimerReturn, False, False,
-         "a request's time is over: RESET_TIMER waits once more, DONE: the driver has ended it or it ends with TIMEOUT"),
+         "a request's time is over: RESET_TIMER waits once more; DONE: the driver ended it, or TIMEOUT does"),
         ("poll", _MQ, (_HCTX, ("batch", IoCompletionBatch)), int, False, False,
          "looks for completions of a poll queue: how many it found"),
         ("complete", _MQ, (_RQ,), None, False, False, "ends a request for which rq.complete() was called"),
@@ -100,15 +100,18 @@ SLOTS: tuple[Slot, ...] = tuple(
         ("exit_hctx", _MQ, (_HCTX,), None, True, True, "a hardware queue dies"),
         ("init_request", _MQ, (_RQ,), Errno, True, True, "a tag's request is born; its Pdu is zeroed"),
         ("exit_request", _MQ, (_RQ,), None, True, True, "a tag's request dies"),
-        ("cleanup_rq", _MQ, (_RQ,), None, False, False, "a request that was not completed is freed: frees what the Pdu holds"),
+        ("cleanup_rq", _MQ, (_RQ,), None, False, False,
+         "a request that was not completed is freed: frees what the Pdu holds"),
         ("busy", _MQ, (), bool, False, False, "whether the device has no room at the moment"),
-        ("map_queues", _MQ, (("tag_set", TagSet),), None, True, True, "spreads the queues over default, read and poll maps"),
+        ("map_queues", _MQ, (("tag_set", TagSet),), None, True, True,
+         "spreads the queues over default, read and poll maps"),
         ("open", _BDO, (), Errno, True, True, "somebody opens the disk"),
         ("release", _BDO, (), None, True, True, "the last one closed it"),
         ("report_zones", _BDO, (("sector", int), ("nr_zones", int)), int, True, True,
          "describes zones from a sector on: how many, or a negative errno"),
         ("getgeo", _BDO, (("geo", int),), Errno, True, True, "cylinders, heads and sectors, for who still asks"),
-        ("get_unique_id", _BDO, (("id_type", int),), int, True, True, "the disk's unique id: its length, or a negative errno"),
+        ("get_unique_id", _BDO, (("id_type", int),), int, True, True,
+         "the disk's unique id: its length, or a negative errno"),
         ("ioctl", _BDO, (("cmd", int), ("arg", int)), int, True, True, "a driver's own ioctl: 0 or a negative errno"),
     ))
 )  # fmt: skip

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from blkmq.mq.errors import DriverIndexError, DriverValueError
 from blkmq.mq.errno import Errno
+from blkmq.mq.errors import DriverIndexError, DriverValueError
 from blkmq.mq.integer import S64_MAX
 from blkmq.mq.verb import verb
 

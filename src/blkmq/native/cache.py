@@ -16,7 +16,9 @@ def cache_directory() -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise BlkmqError(f"{path}: {error.strerror}", hint="set BLKMQ_CACHE_DIR to a directory that you can write") from error
+        raise BlkmqError(
+            f"{path}: {error.strerror}", hint="set BLKMQ_CACHE_DIR to a directory that you can write"
+        ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise BlkmqError(f"{path} is not writable", hint="set BLKMQ_CACHE_DIR to a directory that you can write")
     return path

@@ -6,8 +6,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from blkmq.native.record import Record, accessor
 from blkmq.mq.integer import s64, u8
+from blkmq.native.record import Record, accessor
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = _libc.calloc.restype = _libc.mmap.restype = ctypes.c_void_p

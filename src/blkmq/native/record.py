@@ -11,7 +11,7 @@ import ctypes
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from blkmq.mq.integer import Sized, sized
 
@@ -44,19 +44,25 @@ def ctype_of(annotation: Any) -> Any:
     raise TypeError(f"a record cannot hold {annotation!r}")
 
 
-class _RecordType(type(ctypes.Structure)):  # type: ignore[misc]
-    """Gives a record class its ctypes fields, once ctypes has made the class."""
+if TYPE_CHECKING:
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-        super().__init__(name, bases, namespace)
-        own = namespace.get("__annotations__", {})
-        if own and "_fields_" not in namespace:
-            hints = get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
-            cls._fields_ = [(field, ctype_of(hints[field])) for field in own]
+    class Record(ctypes.Structure):
+        """Base of the records: ``class Call(Record): fuel: s64``; fields are laid out as C does."""
 
+else:
 
-class Record(ctypes.Structure, metaclass=_RecordType):
-    """Base of the records: ``class Call(Record): fuel: s64``; fields are laid out as C does."""
+    class _RecordType(type(ctypes.Structure)):
+        """Gives a record class its ctypes fields, once ctypes has made the class."""
+
+        def __init__(cls, name, bases, namespace):
+            super().__init__(name, bases, namespace)
+            own = namespace.get("__annotations__", {})
+            if own and "_fields_" not in namespace:
+                hints = get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
+                cls._fields_ = [(field, ctype_of(hints[field])) for field in own]
+
+    class Record(ctypes.Structure, metaclass=_RecordType):
+        """Base of the records: ``class Call(Record): fuel: s64``; fields are laid out as C does."""
 
 
 R = TypeVar("R", bound=ctypes.Structure)
@@ -87,7 +93,8 @@ _C_NAME = {kind: name for name, kind in CTYPE_OF_SIZED.items()}
 def c_struct(record: type[ctypes.Structure], name: str, c_names: dict[type[ctypes.Structure], str]) -> str:
     """The C text of a record; ``c_names`` gives the struct names of the records that it holds."""
     lines = [f"struct {name} {{"]
-    for field, kind, *_ in record._fields_:
+    fields: list[tuple[str, Any]] = [(item[0], item[1]) for item in record._fields_]
+    for field, kind in fields:
         suffix = ""
         if hasattr(kind, "_length_"):
             suffix = f"[{kind._length_}]"

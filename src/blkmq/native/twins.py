@@ -39,7 +39,7 @@ def _verb(function: Callable[..., Any], emit: Emit, nr_args: int, returns: Any =
         # Numba reads the number of parameters from the typer.
         return eval(f"lambda {', '.join('abcdef'[:nr_args])}: signature", {"signature": signature})
 
-    @lower_builtin(function, *[types.int64] * nr_args)
+    @lower_builtin(function, *[types.int64] * nr_args)  # type: ignore[no-untyped-call, untyped-decorator]
     def lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         value = emit(context, builder, *args)
         return context.get_dummy_value() if value is None else value
@@ -58,7 +58,7 @@ def _field_verb(function: Callable[..., Any], emit: Emit, nr_values: int, return
         names = ", ".join(["r", "f", *"abc"[:nr_values]])
         return eval(f"lambda {names}: signature({names})", {"signature": signature})
 
-    @lower_builtin(function, types.Record, types.StringLiteral, *[types.int64] * nr_values)
+    @lower_builtin(function, types.Record, types.StringLiteral, *[types.int64] * nr_values)  # type: ignore[no-untyped-call, untyped-decorator]
     def lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         offset = sig.args[0].offset(sig.args[1].literal_value)
         address = builder.add(builder.ptrtoint(args[0], _I64), _I64(offset))

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.nouns.records import BadBlocksRecord
 from blkmq.mq.bad_blocks import NR_RANGES_MAX
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
 from blkmq.native.hot import hot
-from blkmq.native.memory import alloc_zeroed, free_memory, word_at
+from blkmq.native.memory import Word, alloc_zeroed, free_memory, word_at
 
 FAULT_INDEX = int(Fault.INDEX)
 ENOMEM, ENOSPC = int(Errno.ENOMEM), int(Errno.ENOSPC)
@@ -20,17 +19,17 @@ BYTES = (NR_RANGES_MAX + 1) * 16  #: one more than may stay, for a split on the 
 
 
 @hot
-def first_at(bad: Any, i: int) -> Any:
+def first_at(bad: BadBlocksRecord, i: int) -> Word:
     return word_at(bad.ranges, 2 * i)
 
 
 @hot
-def end_at(bad: Any, i: int) -> Any:
+def end_at(bad: BadBlocksRecord, i: int) -> Word:
     return word_at(bad.ranges, 2 * i + 1)
 
 
 @hot
-def leaves_disk(call: Any, sector: int, nr_sectors: int) -> bool:
+def leaves_disk(call: Call, sector: int, nr_sectors: int) -> bool:
     if sector < 0 or nr_sectors < 0 or sector > S64_MAX - nr_sectors:
         fail(call, FAULT_INDEX, sector)
         return True
@@ -38,13 +37,13 @@ def leaves_disk(call: Any, sector: int, nr_sectors: int) -> bool:
 
 
 @hot
-def lock_ranges(bad: Any) -> None:
+def lock_ranges(bad: BadBlocksRecord) -> None:
     while not atomic_cas(bad, "lock", 0, 1):
         pause()
 
 
 @hot
-def remove_range(bad: Any, i: int) -> None:
+def remove_range(bad: BadBlocksRecord, i: int) -> None:
     nr = bad.nr_ranges - 1
     while i < nr:
         first_at(bad, i).value = first_at(bad, i + 1).value
@@ -54,7 +53,7 @@ def remove_range(bad: Any, i: int) -> None:
 
 
 @hot
-def insert_range(bad: Any, first: int, end: int) -> None:
+def insert_range(bad: BadBlocksRecord, first: int, end: int) -> None:
     """Keeps the array sorted."""
     i = bad.nr_ranges + 0
     while i > 0 and first_at(bad, i - 1).value > first:
@@ -67,7 +66,7 @@ def insert_range(bad: Any, first: int, end: int) -> None:
 
 
 @hot
-def bad_blocks_set(call: Any, bad: Any, sector: int, nr_sectors: int) -> int:
+def bad_blocks_set(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0:
         return 0
     first = sector
@@ -98,7 +97,7 @@ def bad_blocks_set(call: Any, bad: Any, sector: int, nr_sectors: int) -> int:
 
 
 @hot
-def bad_blocks_clear(call: Any, bad: Any, sector: int, nr_sectors: int) -> int:
+def bad_blocks_clear(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0 or atomic_load(bad, "nr_ranges") == 0:
         return 0
     first = sector
@@ -131,7 +130,7 @@ def bad_blocks_clear(call: Any, bad: Any, sector: int, nr_sectors: int) -> int:
 
 
 @hot
-def bad_blocks_first_bad(call: Any, bad: Any, sector: int, nr_sectors: int) -> int:
+def bad_blocks_first_bad(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0 or atomic_load(bad, "nr_ranges") == 0:
         return -1
     found = -1
@@ -151,7 +150,7 @@ def bad_blocks_first_bad(call: Any, bad: Any, sector: int, nr_sectors: int) -> i
 
 
 @hot
-def bad_blocks_destroy(bad: Any) -> None:
+def bad_blocks_destroy(bad: BadBlocksRecord) -> None:
     free_memory(bad.ranges)
     bad.ranges = 0
     bad.nr_ranges = 0

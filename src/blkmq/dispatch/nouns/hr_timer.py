@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
-from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.records import HrTimerRecord
 from blkmq.dispatch.ownership import FAULT_STALE, is_live, kick
 from blkmq.dispatch.request import INDEX_MASK, request_at
@@ -25,13 +23,13 @@ timer_at = accessor(HrTimerRecord)
 
 
 @hot
-def lock_timers(queue: Any) -> None:
+def lock_timers(queue: HwQueueRecord) -> None:
     while not atomic_cas(queue, "timer_lock", 0, 1):
         pause()
 
 
 @hot
-def unlock_timers(queue: Any) -> None:
+def unlock_timers(queue: HwQueueRecord) -> None:
     """Also tells the queue's thread what comes first now."""
     first = S64_MAX
     if queue.nr_timers > 0:
@@ -41,13 +39,13 @@ def unlock_timers(queue: Any) -> None:
 
 
 @hot
-def place(queue: Any, address: int, i: int) -> None:
+def place(queue: HwQueueRecord, address: int, i: int) -> None:
     word_at(queue.timers, i).value = address
     timer_at(address, 0).heap_index = i + 1
 
 
 @hot
-def sift_up(queue: Any, address: int, i: int) -> None:
+def sift_up(queue: HwQueueRecord, address: int, i: int) -> None:
     """Finds the place of a timer that may be earlier than those above ``i``."""
     expires = timer_at(address, 0).expires_nsec + 0
     while i > 0:
@@ -61,7 +59,7 @@ def sift_up(queue: Any, address: int, i: int) -> None:
 
 
 @hot
-def sift_down(queue: Any, address: int, i: int) -> None:
+def sift_down(queue: HwQueueRecord, address: int, i: int) -> None:
     """Finds the place of a timer that may be later than those below ``i``."""
     expires = timer_at(address, 0).expires_nsec + 0
     while True:
@@ -82,7 +80,7 @@ def sift_down(queue: Any, address: int, i: int) -> None:
 
 
 @hot
-def take_out(queue: Any, address: int) -> bool:
+def take_out(queue: HwQueueRecord, address: int) -> bool:
     """Takes an armed timer off the heap; whether it was armed.  The heap's lock is held."""
     timer = timer_at(address, 0)
     i = timer.heap_index - 1
@@ -100,7 +98,7 @@ def take_out(queue: Any, address: int) -> bool:
 
 
 @hot
-def hr_timer_start(call: Any, timer: Any, nsec: int, rq: int, slot: int) -> None:
+def hr_timer_start(call: Call, timer: HrTimerRecord, nsec: int, rq: int, slot: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     number = 0
     if nsec < 0:
@@ -131,7 +129,7 @@ def hr_timer_start(call: Any, timer: Any, nsec: int, rq: int, slot: int) -> None
 
 
 @hot
-def hr_timer_cancel(call: Any, timer: Any) -> bool:
+def hr_timer_cancel(call: Call, timer: HrTimerRecord) -> bool:
     queue = queue_at(tag_set_at(call.set_address, 0).queues, timer.queue)
     lock_timers(queue)
     was_armed = take_out(queue, address_of(timer, "expires_nsec"))

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import NR_HELD_MAX, fail
+from blkmq.dispatch.call import NR_HELD_MAX, Call, fail
+from blkmq.dispatch.nouns.records import SpinLockRecord
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_cas, atomic_store, pause, yield_cpu
 from blkmq.native.hot import hot
@@ -15,7 +14,7 @@ FAULT_LOCK, FAULT_SLEEP = int(Fault.LOCK), int(Fault.SLEEP)
 
 
 @hot
-def may_take(call: Any, lock: Any) -> bool:
+def may_take(call: Call, lock: SpinLockRecord) -> bool:
     """Whether this call may wait for the lock: not if it has it already."""
     if lock.owner == call.id or call.nr_held == NR_HELD_MAX:
         fail(call, FAULT_LOCK, call.nr_held)
@@ -24,13 +23,13 @@ def may_take(call: Any, lock: Any) -> bool:
 
 
 @hot
-def note_held(call: Any, lock: Any) -> None:
+def note_held(call: Call, lock: SpinLockRecord) -> None:
     call.held[call.nr_held] = address_of(lock, "owner")
     call.nr_held = call.nr_held + 1
 
 
 @hot
-def spin_lock_enter(call: Any, lock: Any) -> None:
+def spin_lock_enter(call: Call, lock: SpinLockRecord) -> None:
     if may_take(call, lock):
         while not atomic_cas(lock, "owner", 0, call.id):
             pause()
@@ -39,13 +38,13 @@ def spin_lock_enter(call: Any, lock: Any) -> None:
 
 
 @hot
-def spin_lock_exit(call: Any, lock: Any) -> None:
+def spin_lock_exit(call: Call, lock: SpinLockRecord) -> None:
     call.nr_spinning = call.nr_spinning - 1
     mutex_exit(call, lock)
 
 
 @hot
-def mutex_enter(call: Any, lock: Any) -> None:
+def mutex_enter(call: Call, lock: SpinLockRecord) -> None:
     if call.may_sleep == 0 or call.nr_spinning > 0:
         fail(call, FAULT_SLEEP, 0)
     elif may_take(call, lock):
@@ -55,13 +54,13 @@ def mutex_enter(call: Any, lock: Any) -> None:
 
 
 @hot
-def mutex_exit(call: Any, lock: Any) -> None:
+def mutex_exit(call: Call, lock: SpinLockRecord) -> None:
     call.nr_held = call.nr_held - 1  # locks nest: the last one taken is the first one given back
     atomic_store(lock, "owner", 0)
 
 
 @hot
-def release_held(call: Any) -> None:
+def release_held(call: Call) -> None:
     """Gives back what a callback that broke off still holds."""
     while call.nr_held > 0:
         call.nr_held = call.nr_held - 1

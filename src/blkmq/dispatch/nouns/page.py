@@ -6,10 +6,8 @@ A page's address space stays mapped while its store lives, whoever erases it: no
 
 from __future__ import annotations
 
-from typing import Any
-
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.dispatch.call import burn, fail
+from blkmq.dispatch.call import Call, burn, fail
 from blkmq.dispatch.nouns.segment import BYTES_PER_FUEL
 from blkmq.mq.errors import Fault
 from blkmq.native.hot import hot
@@ -19,12 +17,12 @@ FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int
 
 
 @hot
-def page_len(call: Any, page: int) -> int:
+def page_len(call: Call, page: int) -> int:
     return PAGE_SIZE
 
 
 @hot
-def page_getitem(call: Any, page: int, index: int) -> int:
+def page_getitem(call: Call, page: int, index: int) -> int:
     if page == 0:
         return fail(call, FAULT_ABSENT, 0)
     if index < 0 or index >= PAGE_SIZE:
@@ -33,7 +31,7 @@ def page_getitem(call: Any, page: int, index: int) -> int:
 
 
 @hot
-def page_setitem(call: Any, page: int, index: int, value: int) -> None:
+def page_setitem(call: Call, page: int, index: int, value: int) -> None:
     if page == 0:
         fail(call, FAULT_ABSENT, 0)
     elif index < 0 or index >= PAGE_SIZE:
@@ -45,7 +43,7 @@ def page_setitem(call: Any, page: int, index: int, value: int) -> None:
 
 
 @hot
-def page_zero(call: Any, page: int, offset: int, nr_bytes: int) -> None:
+def page_zero(call: Call, page: int, offset: int, nr_bytes: int) -> None:
     if page == 0:
         fail(call, FAULT_ABSENT, 0)
     elif offset < 0 or nr_bytes < 0 or nr_bytes > PAGE_SIZE or offset > PAGE_SIZE - nr_bytes:

@@ -7,15 +7,14 @@ that a reader needs no lock: it sees the page, or zeroes.
 
 from __future__ import annotations
 
-from typing import Any
-
 from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.nouns.records import PageStoreRecord
 from blkmq.mq.errors import Fault
 from blkmq.mq.page_store import NR_PAGES_MAX
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause
 from blkmq.native.hot import hot
-from blkmq.native.memory import give_back_pages, reserve_pages, unreserve_pages, word_at
+from blkmq.native.memory import Word, give_back_pages, reserve_pages, unreserve_pages, word_at
 
 FAULT_INDEX = int(Fault.INDEX)
 CHUNK_SHIFT = 18  #: pages to a chunk
@@ -28,7 +27,7 @@ WORD_SHIFT = 6  #: 64 bits to a word
 
 
 @hot
-def bitmap_word(chunk: int, index: int) -> Any:
+def bitmap_word(chunk: int, index: int) -> Word:
     """The word that holds a page's bit."""
     return word_at(chunk + CHUNK_BYTES, (index & (CHUNK_PAGES - 1)) >> WORD_SHIFT)
 
@@ -39,14 +38,14 @@ def page_address(chunk: int, index: int) -> int:
 
 
 @hot
-def chunk_of(store: Any, index: int) -> int:
+def chunk_of(store: PageStoreRecord, index: int) -> int:
     """Address of the chunk that has the page; 0 if there is none yet."""
     chunks = atomic_load(store, "chunks")
     return 0 if chunks == 0 else atomic_load(word_at(chunks, index >> CHUNK_SHIFT), "value")
 
 
 @hot
-def add_chunk(store: Any, index: int) -> int:
+def add_chunk(store: PageStoreRecord, index: int) -> int:
     """Makes that chunk, or finds that another thread just did; 0 when there is no address space."""
     while not atomic_cas(store, "lock", 0, 1):
         pause()
@@ -61,7 +60,7 @@ def add_chunk(store: Any, index: int) -> int:
 
 
 @hot
-def page_store_get(call: Any, store: Any, index: int) -> int:
+def page_store_get(call: Call, store: PageStoreRecord, index: int) -> int:
     if index < 0 or index >= NR_PAGES_MAX:
         return fail(call, FAULT_INDEX, index)
     chunk = chunk_of(store, index)
@@ -71,7 +70,7 @@ def page_store_get(call: Any, store: Any, index: int) -> int:
 
 
 @hot
-def page_store_get_or_alloc(call: Any, store: Any, index: int) -> int:
+def page_store_get_or_alloc(call: Call, store: PageStoreRecord, index: int) -> int:
     if index < 0 or index >= NR_PAGES_MAX:
         return fail(call, FAULT_INDEX, index)
     chunk = chunk_of(store, index)
@@ -91,7 +90,7 @@ def page_store_get_or_alloc(call: Any, store: Any, index: int) -> int:
 
 
 @hot
-def page_store_erase(call: Any, store: Any, index: int) -> None:
+def page_store_erase(call: Call, store: PageStoreRecord, index: int) -> None:
     if index < 0 or index >= NR_PAGES_MAX:
         fail(call, FAULT_INDEX, index)
         return
@@ -117,12 +116,12 @@ def bit_of(index: int) -> int:
 
 
 @hot
-def page_store_nr_pages(call: Any, store: Any) -> int:
+def page_store_nr_pages(call: Call, store: PageStoreRecord) -> int:
     return atomic_load(store, "nr_pages")
 
 
 @hot
-def page_store_destroy(store: Any) -> None:
+def page_store_destroy(store: PageStoreRecord) -> None:
     """Ends the store, all pages with it; nobody may use it any more."""
     if store.chunks != 0:
         for i in range(NR_CHUNKS):

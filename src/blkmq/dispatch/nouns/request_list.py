@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.nouns.records import RequestListRecord
 from blkmq.dispatch.request_verbs import request_end
 from blkmq.dispatch.tag_set import tag_set_at
@@ -21,7 +19,7 @@ request_list_at = accessor(RequestListRecord)
 
 
 @hot
-def request_list_add_tail(call: Any, rqs: Any, rq: int) -> None:
+def request_list_add_tail(call: Call, rqs: RequestListRecord, rq: int) -> None:
     if rq == 0:
         fail(call, FAULT_ABSENT, 0)
         return
@@ -36,7 +34,7 @@ def request_list_add_tail(call: Any, rqs: Any, rq: int) -> None:
 
 
 @hot
-def request_list_pop(call: Any, rqs: Any) -> int:
+def request_list_pop(call: Call, rqs: RequestListRecord) -> int:
     if rqs.head >= rqs.tail:
         return 0
     rq = word_at(rqs.ring, rqs.head % rqs.capacity).value + 0
@@ -45,16 +43,16 @@ def request_list_pop(call: Any, rqs: Any) -> int:
 
 
 @hot
-def request_list_empty(call: Any, rqs: Any) -> bool:
+def request_list_empty(call: Call, rqs: RequestListRecord) -> bool:
     return rqs.head >= rqs.tail
 
 
 @hot
-def request_list_destroy(rqs: Any) -> None:
+def request_list_destroy(rqs: RequestListRecord) -> None:
     free_memory(rqs.ring)
     rqs.ring = 0
 
 
 @hot
-def io_completion_batch_add(call: Any, batch: int, rq: int, status: int) -> None:
+def io_completion_batch_add(call: Call, batch: int, rq: int, status: int) -> None:
     request_end(call, rq, status)

@@ -6,12 +6,12 @@ Each access pins the request while it copies, so that nobody can end it and take
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.dispatch.call import burn, fail
+from blkmq.dispatch.call import Call, burn, fail
 from blkmq.dispatch.ownership import pin, unpin
-from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
+from blkmq.dispatch.request import INDEX_MASK, SegmentRecord, request_at, segment_at
 from blkmq.dispatch.request_verbs import live
 from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.mq.errors import Fault
@@ -21,16 +21,18 @@ from blkmq.native.memory import byte_at, clear_bytes, copy_bytes
 FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int(Fault.ABSENT)
 BYTES_PER_FUEL = 64
 
+Place: TypeAlias = tuple[int, int, int]  #: handle, index of the piece, bytes eaten
+
 
 @hot
-def piece_of(call: Any, segment: Any) -> Any:
+def piece_of(call: Call, segment: Place) -> SegmentRecord:
     """The door's record of a segment; its memory outlives the request, what it points to does not."""
     request = request_at(tag_set_at(call.set_address, 0).requests, segment[0] & INDEX_MASK)
     return segment_at(request.segments, segment[1])
 
 
 @hot
-def segment_first(call: Any, rq: int) -> Any:
+def segment_first(call: Call, rq: int) -> Place:
     """The first segment with something left to do."""
     request = live(call, rq)
     index = 0
@@ -42,25 +44,25 @@ def segment_first(call: Any, rq: int) -> Any:
 
 
 @hot
-def segment_more(call: Any, segment: Any) -> bool:
+def segment_more(call: Call, segment: Place) -> bool:
     """Whether there is such a segment."""
     request = live(call, segment[0])
     return call.error == 0 and segment[1] < request.nr_segments
 
 
 @hot
-def segment_next(segment: Any) -> Any:
+def segment_next(segment: Place) -> Place:
     return segment[0], segment[1] + 1, 0
 
 
 @hot
-def segment_len(call: Any, segment: Any) -> int:
+def segment_len(call: Call, segment: Place) -> int:
     """Bytes left of it."""
     return piece_of(call, segment).nr_bytes - segment[2]
 
 
 @hot
-def fitting(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> int:
+def fitting(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> int:
     """How much can be copied between a segment and a page; -1 with an error noted."""
     if page == 0:
         fail(call, FAULT_ABSENT, 0)
@@ -72,7 +74,7 @@ def fitting(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> i
 
 
 @hot
-def clipped(call: Any, segment: Any, nr_bytes: int) -> int:
+def clipped(call: Call, segment: Place, nr_bytes: int) -> int:
     """``nr_bytes`` or what is left of the segment; pays the fuel; -1 with an error noted."""
     if nr_bytes < 0:
         fail(call, FAULT_INDEX, nr_bytes)
@@ -84,12 +86,12 @@ def clipped(call: Any, segment: Any, nr_bytes: int) -> int:
 
 
 @hot
-def eaten(segment: Any, count: int) -> Any:
+def eaten(segment: Place, count: int) -> Place:
     return segment[0], segment[1], segment[2] + count
 
 
 @hot
-def segment_copy_to_page(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> Any:
+def segment_copy_to_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
     count = fitting(call, segment, page, offset, nr_bytes)
     if count < 0 or not pin(call, segment[0]):
         return 0, segment
@@ -99,7 +101,7 @@ def segment_copy_to_page(call: Any, segment: Any, page: int, offset: int, nr_byt
 
 
 @hot
-def segment_copy_from_page(call: Any, segment: Any, page: int, offset: int, nr_bytes: int) -> Any:
+def segment_copy_from_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
     count = fitting(call, segment, page, offset, nr_bytes)
     if count < 0 or not pin(call, segment[0]):
         return 0, segment
@@ -109,7 +111,7 @@ def segment_copy_from_page(call: Any, segment: Any, page: int, offset: int, nr_b
 
 
 @hot
-def segment_zero(call: Any, segment: Any, nr_bytes: int) -> Any:
+def segment_zero(call: Call, segment: Place, nr_bytes: int) -> tuple[int, Place]:
     count = clipped(call, segment, nr_bytes)
     if count < 0 or not pin(call, segment[0]):
         return 0, segment
@@ -119,7 +121,7 @@ def segment_zero(call: Any, segment: Any, nr_bytes: int) -> Any:
 
 
 @hot
-def segment_advance(call: Any, segment: Any, nr_bytes: int) -> Any:
+def segment_advance(call: Call, segment: Place, nr_bytes: int) -> tuple[int, Place]:
     if nr_bytes < 0 or nr_bytes > segment_len(call, segment):
         fail(call, FAULT_INDEX, nr_bytes)
         return 0, segment
@@ -127,7 +129,7 @@ def segment_advance(call: Any, segment: Any, nr_bytes: int) -> Any:
 
 
 @hot
-def segment_getitem(call: Any, segment: Any, index: int) -> int:
+def segment_getitem(call: Call, segment: Place, index: int) -> int:
     if index < 0 or index >= segment_len(call, segment):
         return fail(call, FAULT_INDEX, index)
     if not pin(call, segment[0]):
@@ -138,7 +140,7 @@ def segment_getitem(call: Any, segment: Any, index: int) -> int:
 
 
 @hot
-def segment_setitem(call: Any, segment: Any, index: int, value: int) -> None:
+def segment_setitem(call: Call, segment: Place, index: int, value: int) -> None:
     if index < 0 or index >= segment_len(call, segment):
         fail(call, FAULT_INDEX, index)
     elif value < 0 or value > 255:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.nouns.records import WorkRecord
 from blkmq.dispatch.ownership import FAULT_STALE, is_live
 from blkmq.dispatch.request import INDEX_MASK, request_at
@@ -20,7 +18,7 @@ work_at = accessor(WorkRecord)
 
 
 @hot
-def work_queue(call: Any, work: Any, rq: int, slot: int) -> bool:
+def work_queue(call: Call, work: WorkRecord, rq: int, slot: int) -> bool:
     tag_set = tag_set_at(call.set_address, 0)
     if rq != 0 and not is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq):
         fail(call, FAULT_STALE, rq)

@@ -7,14 +7,13 @@ as its array.
 
 from __future__ import annotations
 
-from typing import Any
-
-from blkmq.dispatch.call import fail
+from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.nouns.records import XArrayRecord
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, atomic_xchg, pause
 from blkmq.native.hot import hot
-from blkmq.native.memory import address_of, alloc_zeroed, free_memory, word_at
+from blkmq.native.memory import Word, address_of, alloc_zeroed, free_memory, word_at
 
 FAULT_INDEX, FAULT_VALUE = int(Fault.INDEX), int(Fault.VALUE)
 NODE_SHIFT = 6
@@ -26,7 +25,7 @@ ENOMEM = int(Errno.ENOMEM)
 
 
 @hot
-def slot_of(node: int, index: int) -> Any:
+def slot_of(node: int, index: int) -> Word:
     return word_at(node, 1 + ((index >> word_at(node, 0).value) & (NODE_SLOTS - 1)))
 
 
@@ -38,7 +37,7 @@ def covers(node: int, index: int) -> bool:
 
 
 @hot
-def leaf_address(array: Any, index: int) -> int:
+def leaf_address(array: XArrayRecord, index: int) -> int:
     """Address of an index's slot; 0 if it is not there."""
     node = atomic_load(array, "root")
     if node == 0 or not covers(node, index):
@@ -51,7 +50,7 @@ def leaf_address(array: Any, index: int) -> int:
 
 
 @hot
-def xarray_load(call: Any, array: Any, index: int) -> int:
+def xarray_load(call: Call, array: XArrayRecord, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
     slot = leaf_address(array, index)
@@ -59,7 +58,7 @@ def xarray_load(call: Any, array: Any, index: int) -> int:
 
 
 @hot
-def xarray_erase(call: Any, array: Any, index: int) -> int:
+def xarray_erase(call: Call, array: XArrayRecord, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
     lock_array(array)
@@ -70,7 +69,7 @@ def xarray_erase(call: Any, array: Any, index: int) -> int:
 
 
 @hot
-def lock_array(array: Any) -> None:
+def lock_array(array: XArrayRecord) -> None:
     while not atomic_cas(array, "lock", 0, 1):
         pause()
 
@@ -84,7 +83,7 @@ def new_node(shift: int) -> int:
 
 
 @hot
-def grow(array: Any, index: int) -> bool:
+def grow(array: XArrayRecord, index: int) -> bool:
     """Puts nodes above the root until it covers ``index``."""
     if array.root == 0:
         atomic_store(array, "root", new_node(0))
@@ -98,7 +97,7 @@ def grow(array: Any, index: int) -> bool:
 
 
 @hot
-def xarray_store(call: Any, array: Any, index: int, value: int) -> int:
+def xarray_store(call: Call, array: XArrayRecord, index: int, value: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
     if value < 1 or value >= VALUE_END:
@@ -119,7 +118,7 @@ def xarray_store(call: Any, array: Any, index: int, value: int) -> int:
 
 
 @hot
-def xarray_destroy(array: Any) -> None:
+def xarray_destroy(array: XArrayRecord) -> None:
     """Frees all nodes, depth first, by emptying the slots on the way."""
     while array.root != 0:
         parent = 0

@@ -21,6 +21,8 @@ from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
 
+NO_FLAGS = ReqFlag(0)
+
 
 class Door:
     """The threads of a running set: one for each hardware queue, and one for works."""
@@ -130,7 +132,7 @@ class InProcessDisk:
         nr_bytes: int,
         *,
         data: bytes | None = None,
-        flags: ReqFlag = ReqFlag(0),
+        flags: ReqFlag = NO_FLAGS,
         queue: int | None = None,
     ) -> Future[bytes]:
         """Sends any operation, to a hardware queue of one's choice if need be; the future holds what was read."""
@@ -154,7 +156,11 @@ class InProcessDisk:
             return done
         buffer = None
         if op in (ReqOp.READ, ReqOp.WRITE):
-            buffer = ctypes.create_string_buffer(data, nr_bytes) if data is not None else ctypes.create_string_buffer(nr_bytes)
+            buffer = (
+                ctypes.create_string_buffer(data, nr_bytes)
+                if data is not None
+                else ctypes.create_string_buffer(nr_bytes)
+            )
         pieces = self._pieces(op, offset, nr_bytes, flags, buffer)
         thread = self._door.queues[self._map(op, flags) if queue is None else queue]
         for piece in pieces:
