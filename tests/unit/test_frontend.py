@@ -53,13 +53,8 @@ def check_program(program: p.Program) -> None:
     assert len(functions) == len(program.functions)
     assert len({entry.number for entry in program.entries}) == len(program.entries)
     assert all(entry.function in functions for entry in program.entries)
-    assert [r.name.removeprefix(program.snake_name) for r in program.records] == [
-        "_config",
-        "",
-        "_pdu",
-        "_hw",
-        "_shared",
-    ]
+    roles = [record.name.removeprefix(program.snake_name) for record in program.records]
+    assert roles == ["_config", "", "_pdu", "_hw", "_shared"]
     done: set[str] = set()
     for function in program.functions:
         names = {parameter.name for parameter in function.parameters}
@@ -147,7 +142,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from blkmq import *
+from blkmq import (
+    Array, Atomic, BlkStatus, Const, Errno, HrTimer, HwCtx, Operations, PageStore, QueueLimits, Request, TagSet, u8,
+    u32, u64,
+)
 """
 
 
@@ -157,18 +155,11 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def make(text: str) -> Any:
         path = tmp_path / "driver.py"
-        path.write_text(HEAD.replace("import *", "import (SECTOR_SIZE, Array, Atomic, BlkStatus, Const, Errno, HrTimer, "
-                                     "HwCtx, Operations, PageStore, QueueLimits, Request, TagSet, u8, u32, u64)")
-                        + textwrap.dedent(text))  # fmt: skip
+        path.write_text(HEAD + textwrap.dedent(text))
         return load(path, "made_driver").Driver
 
     yield make
     sys.modules.pop("made_driver", None)
-
-
-QUEUE_RQ = """
-    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
-"""
 
 
 def test_records_keep_names_sizes_units_and_slots(make: Any) -> None:

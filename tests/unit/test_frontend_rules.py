@@ -113,8 +113,8 @@ def test_a_refused_signature_is_told_once(tmp_path: Path, monkeypatch: pytest.Mo
             rq.end()
         """
     assert refusals_of(text, tmp_path, monkeypatch) == [
-        ("return-annotation", 13),
         ("parameter-annotation", 13),
+        ("return-annotation", 13),
     ]
 
 

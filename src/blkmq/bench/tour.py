@@ -15,7 +15,6 @@ from blkmq.device.target import TARGETS
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
-from blkmq.testing.model import ByteArrayDisk
 
 NR_ROUNDS = 5
 NR_VERIFIED = 300  #: operations on each driver and target
@@ -31,23 +30,23 @@ def verify(driver: Operations, target: str, step: Callable[[], None]) -> int:
     """Random reads, writes, discards beside a bytearray; how many requests the driver saw."""
     chance = random.Random(1)
     with blkmq.serve(driver, via="in_process", target=target) as disk:
-        model = ByteArrayDisk(disk.size)
+        model = bytearray(disk.size)
         for _ in range(NR_VERIFIED):
             offset = chance.randrange(disk.size // 4096) * 4096
             length = min(chance.choice((4096, 8192, 65536)), disk.size - offset)
             match chance.randrange(4):
                 case 0:
                     disk.discard(offset, length)
-                    model.discard(offset, length)
+                    model[offset : offset + length] = bytes(length)
                 case 1:
-                    if disk.read(offset, length) != model.read(offset, length):
+                    if disk.read(offset, length) != model[offset : offset + length]:
                         raise SystemExit(f"{type(driver).__name__} on {target}: wrong data at {offset}")
                 case _:
                     data = chance.randbytes(length)
                     disk.write(offset, data)
-                    model.write(offset, data)
+                    model[offset : offset + length] = data
             step()
-        if disk.read(0, disk.size) != model.read(0, disk.size):
+        if disk.read(0, disk.size) != model:
             raise SystemExit(f"{type(driver).__name__} on {target}: wrong data at the end")
         return disk.counters()["nr_ended"]
 

@@ -60,8 +60,9 @@ def _rich_table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str) 
     from rich.text import Text
 
     table = Table(*head, title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:1]:
-        column.style, column.no_wrap = "bold", True
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[0].style, table.columns[0].no_wrap = "bold", True
     for row in rows:
         table.add_row(*map(Text, row))  # Text: brackets of ours are no markup
     Console().print(table)

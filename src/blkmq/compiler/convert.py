@@ -78,6 +78,18 @@ def test(scope: Scope, node: ast.expr) -> Expr:
     return lower(scope, node) if lower else truth(scope, scope.value(node), node)
 
 
+def zero(kind: Type) -> Expr | None:
+    """0, False or None; None where a type has nothing of the kind."""
+    match kind.kind:
+        case Kind.S64:
+            return Int(kind, 0)
+        case Kind.BOOL:
+            return Bool(kind, False)
+        case Kind.REQUEST | Kind.PAGE:
+            return Absent(kind)
+    return None
+
+
 def negated(expr: Expr) -> Expr:
     """``not expr`` of a bool."""
     if isinstance(expr, Bool):

@@ -41,7 +41,7 @@ def translate(cls: type[Operations], config: Any = None, fold: bool = False) -> 
     if not driver.refusals:
         check_sharing(driver, entries)
     if driver.refusals:
-        raise Refused(sorted(set(driver.refusals), key=lambda r: (r.file != driver.file, r.file, r.line)))
+        raise Refused(sorted(dict.fromkeys(driver.refusals), key=lambda r: (r.file != driver.file, r.file, r.line)))
     return Program(
         cls.__name__, snake_case(cls.__name__), tuple(driver.files), driver.own_records,
         tuple(driver.functions), tuple(entries), folded,

@@ -18,6 +18,7 @@ from blkmq.compiler.convert import (
     test,
     truth,
     type_name,
+    zero,
 )
 from blkmq.compiler.names import assign_local
 from blkmq.compiler.nouns import BOOL, S64
@@ -53,9 +54,10 @@ def short_circuit(scope: Scope, op: str, parts: Sequence[Part]) -> Expr:
     decides = op == "or"
     values: list[Expr] = []  # pure, evaluated together at the end
     so_far: Local | None = None
-    certain: set[str] | None = None
+    certain: set[str] | None = None  # assigned whatever runs
     in_doubt: set[str] = set()  # locals that only a part that may not run assigns
     for part in parts:
+        before = set(scope.assigned or ())
         with scope.block() as extra:
             value = part()
         if not values:
@@ -68,6 +70,9 @@ def short_circuit(scope: Scope, op: str, parts: Sequence[Part]) -> Expr:
             assert so_far is not None
             in_doubt |= {name for statement in statements_in(extra) if (name := getattr(statement, "target", ""))}
             extra.append(Assign(scope.line, so_far.name, value))
+            for name in sorted((scope.assigned or set()) - before):  # by := in here; it is read only where it ran
+                if (nothing := zero(scope.types[name])) is not None:
+                    scope.emit(Assign(scope.line, name, nothing))
             scope.emit(If(scope.line, negated(so_far) if decides else so_far, extra, []))
             value, values = so_far, []
         values.append(value)

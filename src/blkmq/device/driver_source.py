@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
+import inspect
+import os
 import re
 import sys
 import sysconfig
@@ -19,7 +21,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TypeGuard, TypeVar
+from typing import Any, NoReturn, TypeGuard, TypeVar, get_type_hints
 
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
@@ -78,14 +80,14 @@ def named_drivers() -> list[NamedDriver]:
 def load_driver(text: str) -> type[Operations]:
     """The driver class that ``text`` names: an entry point, ``file.py``, or ``file.py:ClassName``."""
     path, colon, class_name = text.rpartition(":")
-    if colon and path.endswith(".py") and class_name.isidentifier() and not Path(text).exists():
-        return _from_file(Path(path), class_name)
+    if colon and path.endswith(".py") and not os.path.exists(text):
+        return _checked(_from_file(Path(path), class_name))
     if text.endswith(".py") or "/" in text:
-        return _from_file(Path(text), "")
+        return _checked(_from_file(Path(text), ""))
     names = {named.name: named for named in named_drivers()}
     if text not in names:
         raise DriverSourceError(f"no driver {text!r} is installed", hint=_name_hint(text, list(names)))
-    return names[text].driver
+    return _checked(names[text].driver)
 
 
 def new_driver(cls: type[Operations], attributes: Mapping[str, Any]) -> Operations:
@@ -95,9 +97,11 @@ def new_driver(cls: type[Operations], attributes: Mapping[str, Any]) -> Operatio
 
 # --- names -----------------------------------------------------------------------------------------------
 def _name_hint(text: str, names: Sequence[str]) -> str:
-    for candidate in (Path(text), Path(f"{text}.py")):
-        if candidate.is_file():
-            return f"a file's name needs its .py: {candidate.with_suffix('.py')}"
+    if os.path.isdir(text):
+        return f"there is a directory of this name; {_directory_hint(Path(text))}"
+    for candidate in (text, f"{text}.py"):
+        if os.path.isfile(candidate):
+            return f"a file's name needs its .py: {text}.py"
     if "=" in text:
         return "DRIVER comes first, then ATTR=VALUE"
     near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
@@ -170,13 +174,11 @@ def _module(path: Path) -> ModuleType:
 def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
-            inside = sorted(path.glob("*.py"))
-            hint = f"give one of its files: {', '.join(map(str, inside[:5]))}" if inside else "give a .py file"
-            raise DriverSourceError(f"{path} is a directory", hint=hint)
+            raise DriverSourceError(f"{path} is a directory", hint=_directory_hint(path))
         return path.read_bytes()
     except FileNotFoundError:
-        beside = [str(one) for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(str(path), beside, n=3, cutoff=0.6)
+        beside = {one.name: str(one) for one in path.parent.glob("*.py")}
+        near = [beside[name] for name in difflib.get_close_matches(path.name, beside, n=2, cutoff=0.75)]
         hint = (
             f"did you mean {' or '.join(near)}?" if near else "give a file's path, or a name that `blkmq drivers` lists"
         )
@@ -184,6 +186,11 @@ def _content(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise DriverSourceError(f"{path}: cannot be read: {reason}", hint="look at the file's permissions") from error
+
+
+def _directory_hint(path: Path) -> str:
+    inside = sorted(path.glob("*.py"))
+    return f"give one of its files: {', '.join(map(str, inside[:5]))}" if inside else "give a .py file"
 
 
 # --- what goes wrong in somebody's code --------------------------------------------------------------------
@@ -218,6 +225,27 @@ def _place(error: BaseException, file: str) -> str:
     if nearest:
         return f"{_shown(nearest[-1].filename)}:{nearest[-1].lineno}"
     return _shown(file) if file else ""
+
+
+def _checked(cls: type[Operations]) -> type[Operations]:
+    """Refuses annotations that cannot be evaluated; names that do not exist are refused later, with more to say."""
+    from blkmq.compiler.source import class_node
+
+    config = inspect.get_annotations(cls).get("config")
+    if isinstance(config, str):
+        config = vars(sys.modules[cls.__module__]).get(config)
+    for one in (cls, cls.Pdu, cls.Hw, cls.Shared, config):
+        try:
+            if isinstance(one, type):
+                get_type_hints(one, include_extras=True)
+        except NameError:
+            continue
+        except Exception as error:
+            found = class_node(one)
+            place = f"{_shown(found[1])}:{found[0].lineno}: " if found else ""
+            text = f"{place}an annotation of {one.__name__} cannot be evaluated: {_spelled(error)}"
+            raise DriverSourceError(text, hint="u8 … u64, s8 … s64, bool, enums and nouns come from blkmq") from error
+    return cls
 
 
 def _shown(file: str) -> str:

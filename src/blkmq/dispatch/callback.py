@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
-from blkmq.dispatch.ownership import FROM_FAIL, finish, report
+from blkmq.dispatch.ownership import FROM_FAIL, finish, is_live, report
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
@@ -28,6 +28,7 @@ PUT_BUDGET = SLOT_BY_NAME["put_budget"].number
 SET_RQ_BUDGET_TOKEN = SLOT_BY_NAME["set_rq_budget_token"].number
 TIMEOUT = SLOT_BY_NAME["timeout"].number
 POLL = SLOT_BY_NAME["poll"].number
+CLEANUP_RQ = SLOT_BY_NAME["cleanup_rq"].number
 COMPLETE = SLOT_BY_NAME["complete"].number
 
 
@@ -70,12 +71,31 @@ def call_back_with(call: Call, slot: int, request: RequestRecord, rq: int) -> in
 
 
 @hot
+def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
+    """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds."""
+    request = request_at(tag_set.requests, rq & INDEX_MASK)
+    if has_callback(tag_set, CLEANUP_RQ) and is_live(request, rq):
+        error = call.error
+        call.error = 0
+        call.fuel = FUEL_DATA
+        call.slot = CLEANUP_RQ
+        call_entry(tag_set.entry, CLEANUP_RQ, address_of(call, "fuel"), rq, 0, 0)
+        if call.nr_held > 0:
+            release_held(call)
+        if call.error != 0:
+            atomic_add(tag_set, "nr_errors", 1)
+            report(call, call.error, call.error_at, call.value, rq)
+        call.error = error
+    finish(tag_set, request, rq, FROM_FAIL, status)
+
+
+@hot
 def escaped(call: Call, tag_set: TagSetRecord, rq: int) -> None:
     """Counts and reports the error, and ends the request that the callback was for."""
     atomic_add(tag_set, "nr_errors", 1)
     report(call, call.error, call.error_at, call.value, rq)
     if rq != 0:
-        finish(tag_set, request_at(tag_set.requests, rq & INDEX_MASK), rq, FROM_FAIL, IOERR)
+        abandon(call, tag_set, rq, IOERR)
 
 
 __all__ = ["Call", "call_at", "call_back", "call_back_with", "enter_disk", "has_callback"]

@@ -51,6 +51,7 @@ class Executable(Protocol):
     def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None: ...
     def make_queues_and_requests(self, running: RunningSet) -> None: ...
     def release(self, running: RunningSet) -> None: ...
+    def pdu(self, running: RunningSet, index: int) -> object: ...
 
 
 def field_type(field: Field, records: dict[str, type[ctypes.Structure]]) -> Any:
@@ -117,6 +118,10 @@ class CompiledDriver:
 
     def make_queues_and_requests(self, running: RunningSet) -> None:
         """Zeroed memory is all that compiled drivers need."""
+
+    def pdu(self, running: RunningSet, index: int) -> object:
+        """The Pdu of a tag's request."""
+        return self.records["pdu"].from_address(running.record.pdus + index * running.record.pdu_size)
 
     def release(self, running: RunningSet) -> None:
         """Frees what the nouns in the driver's records hold."""

@@ -78,7 +78,7 @@ class InterpretedDriver:
         for record, serves_request in ((own, False), (pdu, True)):
             for field in record.fields:
                 if field.slot >= 0:
-                    self.timers[field.slot] = (field.name, serves_request)
+                    self.timers[field.slot] = (field.method, serves_request)
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.pool: ThreadPoolExecutor | None = None
@@ -139,6 +139,10 @@ class InterpretedDriver:
         if self.pool is not None:
             self.pool.shutdown()
         interpreted_entries.pop(self.entry, None)
+
+    def pdu(self, running: RunningSet, index: int) -> object:
+        """The Pdu of a tag's request."""
+        return self.pdus[index]
 
     def hctx(self, call: Call, queue: int) -> HwCtx:
         """The hardware queue of the disk that a call is for."""

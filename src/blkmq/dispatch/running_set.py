@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from blkmq.dispatch.call import Call
 from blkmq.dispatch.callback import FUEL_CONTROL, FUEL_DATA
 from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.hw_queue import HwQueueRecord
+from blkmq.dispatch.nouns.lock import release_held
 from blkmq.dispatch.nouns.records import RequestListRecord
 from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT
 from blkmq.dispatch.report import Report, read_reports
@@ -79,6 +81,7 @@ class RunningSet:
         self._undo: list[tuple[str, int, int]] = []  #: exit callbacks that are due, with disk and argument
         self._fds: list[int] = []
         self._call_ids = itertools.count(1)
+        self._control_lock = threading.Lock()
         try:
             self._make_set(drivers)
             self._configure(drivers)
@@ -156,16 +159,19 @@ class RunningSet:
         if not self.executable.has(name):
             return 0
         slot = SLOT_BY_NAME[name]
-        self.control.driver = self.disks[disk].record.driver
-        self.control.disk_address = ctypes.addressof(self.disks[disk].record)
-        self.control.error = 0
-        self.control.fuel = FUEL_CONTROL if slot.control else FUEL_DATA
-        self.control.slot = slot.number
-        result = self.executable.call(slot.number, ctypes.addressof(self.control), a, b, c)
-        if self.control.error:
-            raise BlkmqError(
-                f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where"
-            )
+        with self._control_lock:
+            self.control.driver = self.disks[disk].record.driver
+            self.control.disk_address = ctypes.addressof(self.disks[disk].record)
+            self.control.error = 0
+            self.control.fuel = FUEL_CONTROL if slot.control else FUEL_DATA
+            self.control.slot = slot.number
+            result = self.executable.call(slot.number, ctypes.addressof(self.control), a, b, c)
+            if self.control.nr_held:
+                release_held(self.control)
+            if self.control.error:
+                raise BlkmqError(
+                    f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where"
+                )
         if result < 0 and slot.returns in (Errno, int):
             raise self.refusal(name, result)
         return result

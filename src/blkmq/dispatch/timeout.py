@@ -8,9 +8,9 @@ started nor gave back times out too: none is lost.
 from __future__ import annotations
 
 from blkmq.dispatch.call import Call
-from blkmq.dispatch.callback import TIMEOUT, call_back_with, has_callback
+from blkmq.dispatch.callback import TIMEOUT, abandon, call_back_with, has_callback
 from blkmq.dispatch.hw_queue import HwQueueRecord
-from blkmq.dispatch.ownership import FROM_FAIL, LIVE, finish, is_live, state_of
+from blkmq.dispatch.ownership import LIVE, is_live, state_of
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.mq.blk_eh import BlkEhTimerReturn
@@ -44,4 +44,4 @@ def expire(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, request: Req
             request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
             return
     if is_live(request, rq):
-        finish(tag_set, request, rq, FROM_FAIL, STATUS_TIMEOUT)
+        abandon(call, tag_set, rq, STATUS_TIMEOUT)

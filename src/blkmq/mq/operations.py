@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
@@ -34,14 +34,20 @@ class Operations:
     tag_set: TagSet  #: the tags and queues that it shares. C: ``struct blk_mq_tag_set``
     shared: Any  #: the tag set's ``Shared``. C: ``set->driver_data``
 
-    class Pdu:
-        """The driver's own data for each request. C: ``blk_mq_tag_set.cmd_size``."""
+    if TYPE_CHECKING:
+        Pdu: Any
+        Hw: Any
+        Shared: Any
+    else:  # a driver's own need not be subclasses of these
 
-    class Hw:
-        """The driver's own data for each hardware queue. C: ``hctx->driver_data``."""
+        class Pdu:
+            """The driver's own data for each request. C: ``blk_mq_tag_set.cmd_size``."""
 
-    class Shared:
-        """The driver's own data for the tag set. C: ``set->driver_data``."""
+        class Hw:
+            """The driver's own data for each hardware queue. C: ``hctx->driver_data``."""
+
+        class Shared:
+            """The driver's own data for the tag set. C: ``set->driver_data``."""
 
     def __init__(self, **attributes: Any) -> None:
         """Attributes of ``config`` by name; an unknown name or a value out of range is a ConfigError."""

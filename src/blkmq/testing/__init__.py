@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What tests of drivers are made of."""
+"""What tests of drivers, and of blkmq itself, are made of."""

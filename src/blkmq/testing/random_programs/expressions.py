@@ -15,25 +15,23 @@ from blkmq.testing.random_programs.names import (
     REQUEST,
     SEGMENT,
     Helper,
+    Makes,
     Names,
     Weighted,
 )
 from blkmq.testing.random_programs.stage import (
-    ARRAYS,
     ATOMICS,
     CONFIG,
     CONSTANTS,
-    MODES,
-    OTHERS,
     PLACES,
     SIZES,
     XARRAYS,
 )
 
 OPERATORS = [(5, "+"), (5, "-"), (2, "*"), (3, "//"), (3, "%"), (1, "<<"), (3, ">>"), (4, "&"), (2, "|"), (2, "^")]
+ENUM_FIELDS = {"Level": "level", "Mode": "mode", "BlkStatus": "status"}
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 REQUEST_NUMBERS = ("sector", "nr_sectors", "nr_bytes", "tag", "op", "flags", "hctx.queue_num")
-CONDITIONS_DEPTH = 2
 
 
 class Expressions(Names):
@@ -48,14 +46,17 @@ class Expressions(Names):
 
     def atom(self) -> str:
         """A local, a constant, or a field."""
-        if self.has(INT) and self.chance(0.5):
-            return self.one_of(self.locals_of(INT))
-        return self.constant() if self.chance(0.5) else self.integer_place() or self.constant()
+        if self.chance(0.75):
+            return self.simple()
+        return self.made(self._integer_places()) or self.simple()
 
-    def constant(self) -> str:
-        """An integer that is known while compiling."""
+    def simple(self) -> str:
+        """A local or a constant."""
+        if self.has(INT) and self.chance(0.6):
+            return self.one_of(self.locals_of(INT))
         if self.chance(0.15):
-            return self.one_of([*CONSTANTS, "SECTOR_SHIFT", "PAGE_SIZE", "aids.LIMIT", *_members()])
+            qualified = [] if self.in_aids else ["aids.LIMIT", "aids.DEEP"]
+            return self.one_of([*CONSTANTS, "SECTOR_SHIFT", "PAGE_SIZE", *qualified, *_members()])
         if self.own_self and self.chance(0.1):
             return "self.STRIDE"
         value = self.random.randrange(-2, 18) if self.chance(0.6) else self.one_of(EDGES)
@@ -63,23 +64,23 @@ class Expressions(Names):
             value = -value
         return f"({value})" if value < 0 else str(value)
 
-    def integer_place(self) -> str:
-        """A field or another value that is read; "" if there is none here."""
-        places: list[str] = []
+    def _integer_places(self) -> Makes:
+        """Fields and other values that can be read here."""
+        makes: Makes = []
         for place in self.open_places():
-            places += [f"{place}.{self.one_of(SIZES)}", f"{place}.words[{self.index(3)}]"]
-            places += [f"{place}.bytes_[{self.index(4)}]", f"len({place}.words)"]
+            makes += [lambda p=place: f"{p}.{self.one_of(SIZES)}", lambda p=place: f"{p}.words[{self.index(3)}]"]
+            makes += [lambda p=place: f"{p}.bytes_[{self.index(4)}]", lambda p=place: f"len({p}.words)"]
         if self.own_self:
-            places += [f"self.config.{name}" for name in (*CONFIG, "scale")]
-        if self.has(REQUEST):
-            places.append(f"{self.one_of(self.locals_of(REQUEST))}.{self.one_of(REQUEST_NUMBERS)}")
+            makes.append(lambda: f"self.config.{self.one_of((*CONFIG, 'scale'))}")
+        for rq in self.locals_of(REQUEST):
+            makes += [lambda rq=rq: f"{rq}.{self.one_of(REQUEST_NUMBERS)}"] * 2
         if self.has(HW_CTX):
-            places += ["hctx.queue_num", "hctx.type"]
+            makes.append(lambda: self.one_of(("hctx.queue_num", "hctx.type")))
         for segment in self.locals_of(SEGMENT):
-            places += [f"len({segment})", f"{segment}[{self.index(512)}]"]
+            makes += [lambda s=segment: f"len({s})", lambda s=segment: f"{s}[{self.index(512)}]"]
         for page in self.locals_of(PAGE):
-            places += [f"{page}[{self.index(4096)}]", f"len({page})"]
-        return self.one_of(places) if places else ""
+            makes += [lambda p=page: f"{p}[{self.index(4096)}]", lambda p=page: f"len({p})"]
+        return makes
 
     def open_places(self) -> list[str]:
         """Records whose fields may be touched here."""
@@ -87,32 +88,42 @@ class Expressions(Names):
 
     def index(self, length: int) -> str:
         """An index, most of the time within ``length``."""
-        inside = f"({self.integer(1)} % {length})"
-        return self.weighted([(5, str(self.random.randrange(length))), (4, inside), (2, self.integer(1))])
+        form = self.weighted([(5, "constant"), (4, "inside"), (2, "any")])
+        if form == "constant":
+            return str(self.random.randrange(length))
+        return f"({self.index_value()} % {length})" if form == "inside" else self.index_value()
+
+    def index_value(self) -> str:
+        return self.simple() if self.chance(0.6) else f"({self.simple()} {self.one_of('+-^>&')} {self.simple()})".replace(">", ">>")
 
     def _operation(self, depth: int) -> str:
         op = self.weighted(OPERATORS)
         left = self.integer(depth)
         if op in ("//", "%"):
-            right = self._divisor(depth)
+            right = self.divisor(depth)
         elif op in ("<<", ">>"):
-            right = self._shift_count(depth)
+            right = self.shift_count(depth)
         else:
             right = self.integer(depth)
         gap = "\n            " if self.chance(0.03) else " "
         return f"({left} {op}{gap}{right})"
 
-    def _divisor(self, depth: int) -> str:
+    def divisor(self, depth: int) -> str:
+        """The right side of a division: mostly not 0."""
         constant = self.one_of((1, 2, 3, 7, 8, 10, 64, 512, "(-1)", "(-3)", "(-8)", "LIMIT", "ODD"))
-        return self.weighted([(5, str(constant)), (2, f"({self.integer(depth)} | 1)"), (2, self.integer(depth))])
+        form = self.weighted([(5, str(constant)), (2, "({} | 1)"), (2, "{}")])
+        return form.format(self.integer(depth)) if "{" in form else form
 
-    def _shift_count(self, depth: int) -> str:
+    def shift_count(self, depth: int) -> str:
+        """The right side of a shift: mostly 0..63."""
         constant = self.one_of((0, 1, 2, 3, 8, 9, 12, 31, 32, 62, 63))
-        masked = f"({self.integer(depth)} & {self.one_of((7, 15, 63))})"
-        return self.weighted([(5, str(constant)), (4, masked), (2, self.integer(depth))])
+        masked = f"({{}} & {self.one_of((7, 15, 63))})"
+        form = self.weighted([(5, str(constant)), (4, masked), (2, "{}")])
+        return form.format(self.integer(depth)) if "{" in form else form
 
     def _unary(self, depth: int) -> str:
-        return f"({self.one_of('-~+')}{self.integer(depth)})"
+        # From Python 3.12 on ~ of a bool is deprecated, and an integer may hold one.
+        return f"({self.one_of(('-', '+'))}{self.integer(depth)})" if self.chance(0.6) else f"(~int({self.integer(depth)}))"
 
     def _choice(self, depth: int) -> str:
         return f"({self.integer(depth)} if {self.truth_like(depth)} else {self.integer(depth)})"
@@ -125,36 +136,41 @@ class Expressions(Names):
         return f"abs({self.integer(depth)})"
 
     def _of_truth(self, depth: int) -> str:
-        value = self.truth(depth)
-        return self.one_of((f"int({value})", f"({value} + {self.atom()})", f"({self.atom()} * {value})", f"(-{value})"))
+        form = self.one_of(("int({})", "({} + {atom})", "({atom} * {})", "(-{})"))
+        return form.format(self.truth(depth), atom=self.atom())
 
     def _one_or_other(self, depth: int) -> str:
         return f"({self.integer(depth)} {self.one_of(('and', 'or'))} {self.integer(depth)})"
 
     def _same(self, depth: int) -> str:
-        enum = self.one_of(ENUMS)
-        return self.one_of((f"int({self.integer(depth)})", f"{self.member(enum, depth)}.value"))
+        return f"int({self.integer(depth)})" if self.chance(0.5) else f"{self.member(self.one_of(ENUMS), depth)}.value"
 
     def _verb(self, depth: int) -> str:
-        verbs = []
-        for atomic in ATOMICS:
-            if self.reachable(atomic):
-                verbs += [f"{atomic}.load()", f"{atomic}.fetch_add({self.integer(depth)})"]
-                verbs += [f"{atomic}.xchg({self.integer(depth)})"]
-                verbs += [f"{atomic}.cmpxchg({self.integer(depth)}, {self.integer(depth)})"]
-        for array in XARRAYS:
-            if self.reachable(array):
-                verbs += [f"{array}.load({self.map_index()})", f"{array}.erase({self.map_index()})"]
+        """A verb that returns an integer."""
+        makes: Makes = []
+        for atomic in filter(self.reachable, ATOMICS):
+            makes += [
+                lambda a=atomic: f"{a}.load()",
+                lambda a=atomic: f"{a}.{self.one_of(('fetch_add', 'xchg'))}({self.integer(depth)})",
+                lambda a=atomic: f"{a}.cmpxchg({self.simple()}, {self.integer(depth)})",
+            ]
+        for array in filter(self.reachable, XARRAYS):
+            makes.append(lambda a=array: f"{a}.{self.one_of(('load', 'erase'))}({self.map_index()})")
         if self.own_self:
-            verbs += [f"self.bad.first_bad({self.map_index()}, {self.map_index()})", "self.store.nr_pages()"]
+            makes.append(lambda: f"self.bad.first_bad({self.map_index()}, {self.map_index()})")
+            makes.append(lambda: "self.store.nr_pages()")
         for segment in self.locals_of(SEGMENT):
-            verbs += [f"{segment}.zero({self.integer(1)})", f"{segment}.copy_to_page({self.page()}, {self.index(4096)})"]
-            verbs += [f"{segment}.copy_from_page({self.page()}, {self.index(4096)}, {self.index(600)})"]
-        return self.one_of(verbs) if verbs else ""
+            makes += [
+                lambda s=segment: f"{s}.zero({self.index(512)})",
+                lambda s=segment: f"{s}.copy_to_page({self.page()}, {self.index(4096)})",
+                lambda s=segment: f"{s}.copy_from_page({self.page()}, {self.index(4096)}, {self.index(600)})",
+            ] * 2
+        return self.made(makes)
 
     def map_index(self) -> str:
         """An index of a sparse array: small ones meet more often."""
-        return f"({self.integer(1)} & {self.one_of((3, 63, 127))})" if self.chance(0.75) else self.integer(1)
+        value = self.index_value()
+        return f"({value} & {self.one_of((3, 63, 127))})" if self.chance(0.75) else value
 
     # --- calls ----------------------------------------------------------------------------------------------
     def _call(self, depth: int) -> str:
@@ -189,7 +205,7 @@ class Expressions(Names):
     def value(self, kind: str, depth: int = 2) -> str:
         """A value of any kind."""
         if kind == INT:
-            return self.integer(depth)
+            return self.truth(depth) if self.chance(0.05) else self.integer(depth)
         if kind == BOOL:
             return self.truth(depth)
         if kind == PAGE:
@@ -201,19 +217,21 @@ class Expressions(Names):
     # --- enums and pages ------------------------------------------------------------------------------------
     def member(self, enum: str, depth: int = 2) -> str:
         """A value of an enum."""
-        choices = [f"{enum}.{name}" for name in ENUMS[enum]]
         local = self.locals_of(enum)
         if local and self.chance(0.4):
             return self.one_of(local)
+        constant = f"{enum}.{self.one_of(ENUMS[enum])}"
         if depth > 0 and self.chance(0.25):
-            return f"{enum}({self.weighted([(3, self.one_of(choices)), (1, f'({self.integer(1)} % 4)'), (1, self.integer(1))])})"
+            form = self.weighted([(3, constant), (1, "({} % 4)"), (1, "{}")])
+            return f"{enum}({form.format(self.integer(1)) if '{' in form else form})"
         if depth > 0 and self.chance(0.1):
             return f"({self.member(enum, 0)} if {self.truth_like(depth - 1)} else {self.member(enum, 0)})"
-        field = {"Level": "level", "Mode": "mode", "BlkStatus": "status"}[enum]
-        places = [f"{place}.{field}" for place in self.open_places()]
-        if enum == "Level":
-            places += [f"{place}.levels[{self.index(2)}]" for place in self.open_places()]
-        return self.one_of(places if places and self.chance(0.5) else choices)
+        places = self.open_places()
+        if not places or self.chance(0.5):
+            return constant
+        if enum == "Level" and self.chance(0.4):
+            return f"{self.one_of(places)}.levels[{self.index(2)}]"
+        return f"{self.one_of(places)}.{ENUM_FIELDS[enum]}"
 
     def page(self) -> str:
         """A page, which may be None."""
@@ -236,13 +254,14 @@ class Expressions(Names):
         return self.integer(depth) if self.chance(0.15) else self.truth(depth)
 
     def _flag(self) -> str:
-        flags = ["True", "False"]
+        makes: Makes = [lambda: self.one_of(("True", "False"))]
         for place in self.open_places():
-            flags += [f"{place}.flag", f"{place}.flags[{self.index(2)}]"] * 2
+            makes += [lambda p=place: f"{p}.flag", lambda p=place: f"{p}.flags[{self.index(2)}]"] * 2
         if self.own_self:
-            flags += [f"self.config.{name}" for name in MODES if name != "scale"]
-        flags += [f"({page} is {self.one_of(('', 'not '))}None)" for page in self.locals_of(PAGE)]
-        return self.one_of(flags)
+            makes.append(lambda: "self.config.strict")
+        for page in self.locals_of(PAGE):
+            makes.append(lambda p=page: f"({p} is {self.one_of(('', 'not '))}None)")
+        return self.made(makes)
 
     def _comparison(self, depth: int) -> str:
         return f"({self.integer(depth)} {self.one_of(COMPARISONS)} {self.integer(depth)})"
@@ -297,4 +316,4 @@ TRUTHS: Weighted[str] = [
     (1, Expressions._converted), (1, Expressions._chosen), (3, Expressions._called),
 ]  # fmt: skip
 
-__all__ = ["COMPARISONS", "OTHERS", "Expressions"]
+__all__ = ["COMPARISONS", "OPERATORS", "Expressions"]

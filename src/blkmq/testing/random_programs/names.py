@@ -12,6 +12,8 @@ from blkmq.testing.random_programs.stage import ENUMS, LOCKS
 
 T = TypeVar("T")
 
+Makes = list[Callable[[], str]]  #: choices, written when one is chosen
+
 INT, BOOL, PAGE, SEGMENT, REQUEST, HW_CTX = "int", "bool", "Page | None", "Segment", "Request", "HwCtx"
 
 EDGES = (
@@ -49,6 +51,10 @@ class Names:
     helpers: Sequence[Helper] = ()
     returns: str = INT
     own_self: bool = True  #: a method
+    in_aids: bool = False  #: a function of the module that the driver imports
+    lines: list[str] = field(default_factory=list)
+    depth: int = 0  #: of indentation
+    budget: int = 0  #: statements that may still be written
     kinds: dict[str, str] = field(default_factory=dict)  #: of every local, for ever
     known: set[str] | None = field(default_factory=set)  #: assigned here for sure; None: not reachable
     held: list[str] = field(default_factory=list)  #: locks
@@ -63,6 +69,10 @@ class Names:
 
     def weighted(self, table: Sequence[tuple[int, T]]) -> T:
         return self.random.choices([value for _, value in table], [weight for weight, _ in table])[0]
+
+    def made(self, makes: Makes) -> str:
+        """One of these, written; "" if there is none."""
+        return self.one_of(makes)() if makes else ""
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -125,4 +135,4 @@ class Names:
 
 Weighted = list[tuple[int, Callable[..., T]]]
 
-__all__ = ["BOOL", "EDGES", "ENUMS", "HW_CTX", "INT", "PAGE", "REQUEST", "SEGMENT", "Helper", "Names", "Weighted"]
+__all__ = ["BOOL", "EDGES", "ENUMS", "HW_CTX", "INT", "PAGE", "REQUEST", "SEGMENT", "Helper", "Makes", "Names", "Weighted"]

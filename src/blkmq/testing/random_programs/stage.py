@@ -84,7 +84,7 @@ def driver_text(aids: str, functions: list[str], methods: list[str], programs: d
         for number in programs
     )
     head = f'''{_IMPORTS}
-import {aids}
+import {aids} as aids
 from {aids} import *
 
 

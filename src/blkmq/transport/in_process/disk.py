@@ -15,6 +15,7 @@ from blkmq.abi.blk_types import SECTOR_SHIFT, SECTOR_SIZE
 from blkmq.abi.blkdev import BLK_FEAT_FUA, BLK_FEAT_WRITE_CACHE
 from blkmq.dispatch.report import Report
 from blkmq.dispatch.running_set import NR_SEGMENTS_MAX, RunningSet
+from blkmq.dispatch.show import show_requests
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.req_op import ReqFlag, ReqOp
@@ -88,6 +89,30 @@ class InProcessDisk:
     def reports(self) -> Sequence[Report]:
         """The newest errors of the driver's callbacks, each with file and line."""
         return list(self._door.running.reports())
+
+    def show_requests(self) -> list[str]:
+        """A line for each request in flight, with its Pdu. C twin: ``/sys/kernel/debug/block/*/hctx*/busy``."""
+        return list(show_requests(self._door.running))
+
+    def busy(self) -> bool:
+        """What the driver's ``busy`` says. C twin: ``blk_lld_busy``."""
+        return self._door.running.control_callback("busy", self.index) != 0
+
+    def ioctl(self, cmd: int, arg: int = 0) -> int:
+        """The driver's own ioctl; a driver without one knows none (ENOTTY)."""
+        if not self._door.running.executable.has("ioctl"):
+            raise OSError(errno.ENOTTY, f"{self.name} has no ioctl")
+        return self._door.running.control_callback("ioctl", self.index, cmd, arg)
+
+    def quiesce(self) -> None:
+        """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""
+        for thread in self._door.queues:
+            thread.quiesce()
+
+    def unquiesce(self) -> None:
+        """Issues again what waited. C: ``blk_mq_unquiesce_queue``."""
+        for thread in self._door.queues:
+            thread.unquiesce()
 
     # --- at once ------------------------------------------------------------------------------------------
     def read(self, offset: int, nr_bytes: int) -> bytes:

@@ -32,6 +32,7 @@ class QueueThread(threading.Thread):
         self.in_flight: dict[int, Operation] = {}
         self.stopping = False
         self.failure: BaseException | None = None
+        self._turned = threading.Event()  #: set on each turn of the loop
 
     def submit(self, operation: Operation) -> None:
         """Any thread."""
@@ -44,12 +45,24 @@ class QueueThread(threading.Thread):
     def stop(self) -> None:
         """No more operations come; those under way still end."""
         self.stopping = True
+        self.unquiesce()
+
+    def quiesce(self) -> None:
+        """Stops issuing, and waits until the thread has seen it."""
+        self.queue.stopped = 1
+        self._turned.clear()
+        self.wake()
+        self._turned.wait()
+
+    def unquiesce(self) -> None:
+        self.queue.stopped = 0
         self.wake()
 
     def run(self) -> None:
         serve = self.running.executable.engine.serve
         try:
             while not (self.stopping and not self.pending and not self.in_flight):
+                self._turned.set()
                 self._fill()
                 link = serve(self.call_address, time.monotonic_ns() + WAIT_NSEC)
                 if link:
@@ -59,6 +72,8 @@ class QueueThread(threading.Thread):
             for operation in [*self.in_flight.values(), *self.pending]:
                 operation.finish(BlkStatus.IOERR)
             raise
+        finally:
+            self._turned.set()
 
     def _fill(self) -> None:
         """Gives waiting operations a tag each, as long as there are any."""
