@@ -13,11 +13,12 @@ from blkmq import SZ_1M
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-import json, sys
+import ctypes, json, sys
 from blkmq.drivers.null_blk import NullBlk
 from tests.targets import served
 
 def resident():
+    ctypes.CDLL(None).malloc_trim(0)  # gives back what Python has freed
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * 4096
 

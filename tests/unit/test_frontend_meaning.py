@@ -8,12 +8,9 @@ is compared.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,7 +20,7 @@ from blkmq.compiler.interpreted import interpret
 from blkmq.mq.errors import DriverError, DriverOverflowError, Fault
 from blkmq.native.integer import wrap
 
-NUMBERS = (0, 1, -1, 2, 7, 63, 64, 100, -(1 << 62), (1 << 63) - 1, -(1 << 63))
+NUMBERS = (0, 1, -1, 7, 63, 64, -(1 << 62), (1 << 63) - 1, -(1 << 63))
 
 BODIES = {
     "arithmetic": "return cmd + arg * 3 - (cmd ^ arg) + (cmd & 255 | 16)",
@@ -255,22 +252,9 @@ class Driver(Base):
 """
 
 
-@pytest.fixture(scope="module", params=BODIES)
-def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The driver class with one of the bodies."""
-    name = request.param
-    path: Path = tmp_path_factory.mktemp("meaning") / "driver.py"
-    path.write_text(MODULE + textwrap.indent(textwrap.dedent(BODIES[name]).strip() + "\n", "        "))
-    spec = importlib.util.spec_from_file_location(f"meaning_{abs(hash(name))}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module.Driver
-    del sys.modules[spec.name]
-
-
-def test_program_means_what_python_means(driver: Any) -> None:
+@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
+def test_program_means_what_python_means(body: str, load_driver: Any) -> None:
+    driver = load_driver(MODULE + textwrap.indent(textwrap.dedent(body).strip() + "\n", "        "))
     program = translate(driver)
     for cmd, arg in itertools.product(NUMBERS, NUMBERS):
         try:

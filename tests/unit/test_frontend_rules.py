@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -21,23 +19,9 @@ from blkmq.compiler.rules import RULES, Rule, example_module
 GOLDEN = Path(__file__).parents[1] / "corpus" / "refused"
 
 
-def driver_from(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The class Driver of a module with this text; messages call its file driver.py."""
-    monkeypatch.chdir(folder)
-    path = folder / "driver.py"
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location("refused_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module.Driver
-
-
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
-def test_each_rule_refuses_its_example(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = driver_from(example_module(rule), tmp_path, monkeypatch)
+def test_each_rule_refuses_its_example(rule: Rule, load_driver: Any) -> None:
+    driver = load_driver(example_module(rule))
     with pytest.raises(Refused) as caught:
         translate(driver)
     assert [refusal.rule for refusal in caught.value.refusals] == [rule.name]
@@ -69,14 +53,14 @@ class Driver(Operations):
 """
 
 
-def refusals_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    driver = driver_from(HEAD + textwrap.indent(textwrap.dedent(text), "    "), folder, monkeypatch)
+def refusals_of(text: str, load_driver: Any) -> list[tuple[str, int]]:
+    driver = load_driver(HEAD + textwrap.indent(textwrap.dedent(text), "    "))
     with pytest.raises(Refused) as caught:
         translate(driver)
     return [(refusal.rule, refusal.line) for refusal in caught.value.refusals]
 
 
-def test_all_refusals_come_at_once_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_refusals_come_at_once_and_only_once(load_driver: Any) -> None:
     text = """\
         def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
             half = rq.nr_bytes / 2
@@ -94,7 +78,7 @@ def test_all_refusals_come_at_once_and_only_once(tmp_path: Path, monkeypatch: py
         def complete(self, rq: Request) -> None:
             rq.end("done")
         """
-    assert refusals_of(text, tmp_path, monkeypatch) == [
+    assert refusals_of(text, load_driver) == [
         ("true-division", 9),
         ("attribute", 15),
         ("return-type", 19),
@@ -102,7 +86,7 @@ def test_all_refusals_come_at_once_and_only_once(tmp_path: Path, monkeypatch: py
     ]
 
 
-def test_a_refused_signature_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_signature_is_told_once(load_driver: Any) -> None:
     text = """\
         def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
             self.finish(rq)
@@ -112,15 +96,15 @@ def test_a_refused_signature_is_told_once(tmp_path: Path, monkeypatch: pytest.Mo
         def finish(self, rq):
             rq.end()
         """
-    assert refusals_of(text, tmp_path, monkeypatch) == [
+    assert refusals_of(text, load_driver) == [
         ("parameter-annotation", 13),
         ("return-annotation", 13),
     ]
 
 
-def test_hints_follow_each_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hints_follow_each_message(load_driver: Any) -> None:
     text = HEAD + "    def queue_rqq(self) -> None: ...\n"
     with pytest.raises(Refused, match=r"did you mean queue_rq where you wrote queue_rqq\?") as caught:
-        translate(driver_from(text, tmp_path, monkeypatch))
+        translate(load_driver(text))
     assert caught.value.hint
     assert str(caught.value).splitlines()[0] == str(caught.value.refusals[0])

@@ -151,11 +151,12 @@ class Driver(Base):
         return a
 
     def applied(self, op: str, a: Any, b: Any) -> Any:
-        return {
+        operations: dict[str, Callable[[], Any]] = {
             "-": lambda: a - b, "*": lambda: a * b, "<<": lambda: a << b, ">>": lambda: a >> b, "//": lambda: a // b,
             "%": lambda: a % b, "**": lambda: a**b, "neg": lambda: -a, "abs": lambda: abs(a), "+": lambda: a + b,
             "colour": lambda: Colour(a), "status": lambda: BlkStatus(a), "triple": lambda: triple(a),
-        }[op]()  # fmt: skip
+        }  # fmt: skip
+        return operations[op]()
 
     def must(self, condition: bool) -> None:
         assert condition, "what must be"
@@ -328,7 +329,12 @@ def test_super_private_names_and_other_methods_work(driver: Any) -> None:
     assert driver.generated() == [-1, 3, 4, 3]
     assert driver.shared_state() == [1, 5, 42]
     assert driver.count == 1
-    for call in (lambda: driver.weigh(1), lambda: driver.doubled(MAX), lambda: driver.named(MAX)):
+    calls: list[Callable[[], object]] = [
+        lambda: driver.weigh(1),
+        lambda: driver.doubled(MAX),
+        lambda: driver.named(MAX),
+    ]
+    for call in calls:
         with pytest.raises(DriverOverflowError):
             call()
 

@@ -189,6 +189,8 @@ class FunctionPrinter(Lines):
                 self._leave_if(f"blkmq_bad_value(call, {left}, {bounds_of(s.sized)})", s.line)
             case Check.ASSERT:
                 self._leave_if(f"blkmq_bad_assert(call, {left})", s.line)
+            case Check.PRESENT:
+                self._leave_if(f"blkmq_bad(call, !{left}, BLKMQ_FAULT_{s.fault.name}, 0)", s.line)
             case Check.MEMBER:
                 value = self._once("stored", s.left, s.line)
                 self._put(f"switch ({value}) {{", s.line)

@@ -140,6 +140,8 @@ def _length(scope: Scope, node: ast.Call, arguments: list[ast.expr]) -> Expr:
     if isinstance(thing, Local) and thing.type.kind is Kind.SEGMENT:
         return SegmentLength(S64, thing.name)
     if isinstance(thing, Expr) and thing.type.kind is Kind.PAGE:
+        there = scope.spill(truth(scope, thing, arguments[0]), "there")
+        scope.emit(Guard(scope.line, Check.PRESENT, Fault.ABSENT, there))
         return Int(S64, PAGE_SIZE, "PAGE_SIZE")
     raise scope.refused("length", node)
 

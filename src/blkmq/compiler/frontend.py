@@ -56,7 +56,7 @@ def _slot_entries(driver: Driver) -> Iterator[Entry]:
     for slot in SLOTS:
         function, owner = inspect.getattr_static(driver.cls, slot.name, None), driver.cls
         if slot.name in SHARED_SLOTS and slot.name in vars(driver.cls.Shared):
-            function, owner = vars(driver.cls.Shared)[slot.name], driver.cls.Shared  # type: ignore[assignment]
+            function, owner = vars(driver.cls.Shared)[slot.name], driver.cls.Shared
         if function is None:
             continue
         if not is_python_function(function):

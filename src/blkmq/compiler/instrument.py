@@ -15,6 +15,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
+from weakref import WeakSet
 
 from blkmq.compiler import checked
 from blkmq.compiler.fuel import burn
@@ -24,6 +25,13 @@ PREFIX = "_blkmq_"
 _SYSTEM = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 SuperOf = Callable[[Any], Any]
+
+_codes: WeakSet[CodeType] = WeakSet()
+
+
+def is_instrumented(code: CodeType) -> bool:
+    """Whether it is a driver's method, or a helper's, that was rewritten here."""
+    return code in _codes
 
 
 class Instrumenter:
@@ -76,6 +84,7 @@ class Instrumenter:
             function.__defaults__,
             tuple(cells[name] for name in code.co_freevars),
         )
+        _codes.add(twin.__code__)
         twin.__kwdefaults__ = function.__kwdefaults__
         twin.__annotations__ = function.__annotations__
         twin.__qualname__ = function.__qualname__

@@ -33,9 +33,18 @@ def runtime_digest() -> bytes:
     return digest.digest()
 
 
+def _key(text: str) -> str:
+    return hashlib.sha256(runtime_digest() + text.encode()).hexdigest()[:32]
+
+
+def is_compiled(text: str) -> bool:
+    """Whether the disk cache has the machine code of a text, as far as can be seen without Numba."""
+    return any((cache_directory() / "numba" / _key(text)).glob("__pycache__/*.nbc"))
+
+
 def load_module(name: str, text: str) -> ModuleType:
     """Imports a printed text as a module; the same text is compiled once on a machine."""
-    key = hashlib.sha256(runtime_digest() + text.encode()).hexdigest()[:32]
+    key = _key(text)
     full_name = f"blkmq_printed_{key}_{name}"
     if full_name in sys.modules:
         return sys.modules[full_name]

@@ -103,6 +103,8 @@ def _known_attribute(scope: Scope, node: ast.Attribute, value: Any) -> Known:
 
 def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
     name = node.attr
+    if name == "value" and base.field.sized and base.field.enum not in ("", "bool"):
+        return replace(fetch(scope, base, node), type=S64)
     if not base.field.record:
         raise scope.refused("attribute", node, hint=_verbs_hint(base))
     record = scope.driver.records[base.field.record]

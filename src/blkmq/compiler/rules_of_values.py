@@ -210,7 +210,7 @@ VALUES: tuple[tuple[str, str, str, str, str], ...] = (
          return BlkStatus.OK
      """),
     ("list-lock", "class",
-     "a request list in a field is touched under a lock of the same noun",
+     "a request list in a field is touched under one lock, everywhere",
      "with hctx.data.lock: rq = hctx.data.done.pop()",
      """
      class Hw:

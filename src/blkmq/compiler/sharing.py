@@ -31,6 +31,13 @@ Key = tuple[Root, tuple[str, ...]]  #: a lock or a field, whichever request or q
 Held = tuple[tuple[Key, str], ...]  #: locks with their nouns, the outermost first
 _SPELLED = {Root.SELF: "self", Root.SHARED: "self.shared", Root.PDU: "rq.pdu", Root.HW: "hctx.data",
             Root.TAG_SET: "tag_set", Root.LIMITS: "limits", Root.DISK: "self.disk"}  # fmt: skip
+#: A lock guards what lies in its own noun, or in a smaller one.
+GUARDS = {
+    Root.SHARED: (Root.SHARED,),
+    Root.SELF: (Root.SELF, Root.SHARED),
+    Root.HW: (Root.HW, Root.SELF, Root.SHARED),
+    Root.PDU: (Root.HW, Root.SELF, Root.SHARED),
+}
 SETS_LIMITS = ("configure", "map_queues")
 
 
@@ -38,6 +45,7 @@ SETS_LIMITS = ("configure", "map_queues")
 class Access:
     """One place where a data-path callback touches a field."""
 
+    callback: Entry
     writes: bool
     held: frozenset[Key]
     file: str
@@ -63,7 +71,7 @@ def check_sharing(driver: Driver, entries: Sequence[Entry]) -> None:
     for entry in entries:
         _Callback(walk, entry).enter(functions[entry.function], ())
     for key, accesses in walk.accesses.items():
-        if any(access.writes for access in accesses):
+        if any(access.writes for access in accesses) and not _is_alone(accesses):
             _check_common_lock(driver, key, accesses, "shared-field")
     for key, accesses in walk.lists.items():
         _check_common_lock(driver, key, accesses, "list-lock")
@@ -74,9 +82,15 @@ def shown_place(key: Key) -> str:
     return ".".join((_SPELLED[key[0]], *key[1]))
 
 
+def _is_alone(accesses: list[Access]) -> bool:
+    """Whether only one timer or work of the disk touches the field: it never runs twice at once."""
+    first = accesses[0].callback
+    return first.slot is None and not first.serves_request and all(a.callback is first for a in accesses)
+
+
 def _check_common_lock(driver: Driver, key: Key, accesses: list[Access], rule: str) -> None:
     common = frozenset.intersection(*(access.held for access in accesses))
-    if any(root is key[0] or root is Root.SELF for root, _ in common):
+    if any(root in GUARDS[key[0]] for root, _ in common):
         return
     bare = min(accesses, key=lambda access: (bool(access.held), not access.writes))
     other = next((a for a in accesses if a is not bare and (a.line, a.file) != (bare.line, bare.file)), None)
@@ -119,7 +133,7 @@ class _Callback:
 
     def enter(self, function: Function, held: Held) -> None:
         """Walks a function that is called with these locks (and their nouns) held."""
-        state = (function.name, held, self.is_control, self.may_sleep, self.name in SETS_LIMITS)
+        state = (function.name, held, self.entry.number)
         if state not in self.walk.seen:
             self.walk.seen.add(state)
             self.block(function, function.body, held)
@@ -180,7 +194,7 @@ class _Callback:
     def access(self, function: Function, statement: Stmt, place: Place, held: Held, *, writes: bool) -> Access:
         file = self.walk.driver.files[function.file]
         text = shown_place((place.root, place.path))
-        return Access(writes, frozenset(key for key, _ in held), file, statement.line, text)
+        return Access(self.entry, writes, frozenset(key for key, _ in held), file, statement.line, text)
 
     def refuse(self, rule: str, function: Function, statement: Stmt, text: str, detail: str = "") -> None:
         file = self.walk.driver.files[function.file]

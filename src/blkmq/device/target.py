@@ -21,8 +21,10 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     if target not in TARGETS:
         raise BlkmqError(f"target = {target!r}: no such target", hint=f"targets: {', '.join(TARGETS)}")
     from blkmq.compiler.frontend import translate
+    from blkmq.dispatch.engine import begin_build
     from blkmq.dispatch.executable import CompiledDriver
 
+    begin_build()
     configs = [driver.config for driver in drivers]
     same = all(config == configs[0] for config in configs)
     program = translate(type(drivers[0]), configs[0] if same else None, fold=same)

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from blkmq.compiler.numba_build import is_compiled, load_module
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.worker import serve_works
-from blkmq.mq.operations import SLOTS
 
 LOOP_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
 ENTRY_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
@@ -46,13 +49,30 @@ class Engine:
 INTERPRETED = Engine(serve, serve_works)
 
 
+_builders: list[subprocess.Popen[bytes]] = []
+
+
+def begin_build() -> None:
+    """Has another process compile the loops, unless they are compiled, while this one compiles a driver."""
+    if is_compiled(LOOPS_TEXT) or _builders or (os.cpu_count() or 1) < 2:
+        return
+    program = "from blkmq.dispatch.engine import compiled_engine; compiled_engine()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    _builders.append(
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+
+
 @cache
 def compiled_engine() -> Engine:
     """The loops, compiled by Numba; from the disk cache after the first time on a machine."""
-    from blkmq.compiler.numba_build import load_module
-
+    while _builders:
+        _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
     module = load_module("dispatch_loops", LOOPS_TEXT)
     return Engine(LOOP_TYPE(module.serve.address), LOOP_TYPE(module.serve_works.address))
-
-
-NR_SLOTS = len(SLOTS)

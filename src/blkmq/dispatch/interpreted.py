@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import itertools
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.compiler import fuel
+from blkmq.compiler.instrument import is_instrumented
 from blkmq.compiler.interpreted import interpret, make_noun, record_class
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import records_of, snake_case
@@ -33,7 +35,7 @@ from blkmq.dispatch.interpreted_nouns import (
     frame,
 )
 from blkmq.dispatch.ownership import kick, push
-from blkmq.dispatch.report import LINE_BITS
+from blkmq.dispatch.report import LINE_BITS, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
 from blkmq.dispatch.views import LimitsView, fill_view
 from blkmq.mq.errors import DriverError, Fault
@@ -54,6 +56,17 @@ if TYPE_CHECKING:
 CONFIGURE = SLOT_BY_NAME["configure"].number
 
 _entry_numbers = itertools.count(-2, -1)
+
+
+#: What Python says of None[i], None[i] = x and len(None).
+USE_OF_NONE = "'NoneType' (object is not subscriptable|object does not support item|has no len)"
+
+
+def is_of_none(error: Exception) -> bool:
+    """Whether Python says that something is None: a page or a request that is not there."""
+    if isinstance(error, AttributeError):
+        return error.name is not None and error.obj is None
+    return isinstance(error, TypeError) and re.search(USE_OF_NONE, str(error)) is not None
 
 
 def fills(cls: type[Operations], name: str) -> bool:
@@ -168,7 +181,7 @@ class InterpretedDriver:
         except DriverError as error:
             self._note(call, error.fault, error)
         except Exception as error:
-            self._note(call, Fault.PYTHON, error)
+            self._note(call, Fault.ABSENT if is_of_none(error) else Fault.PYTHON, error)
         return 0
 
     def _method(self, driver: Operations, slot: int) -> Any:
@@ -207,7 +220,7 @@ class InterpretedDriver:
         """Keeps the error, with the driver's innermost line."""
         call.error = int(fault)
         call.error_at = self._place(error.__traceback__)
-        self.exceptions[call.error_at] = f"{type(error).__name__}: {error}" if fault is Fault.PYTHON else str(error)
+        self.exceptions[call.error_at] = f"{type(error).__name__}: {error}" if call.error in TOLD_BY_PYTHON else str(error)
 
     def _place(self, traceback: TracebackType | None) -> int:
         """The innermost place of a traceback that is the driver's own."""
@@ -215,7 +228,7 @@ class InterpretedDriver:
         place = 0
         while traceback is not None:
             code, module = traceback.tb_frame.f_code, traceback.tb_frame.f_globals.get("__name__")
-            if module in own or not place:
+            if is_instrumented(code) or module in own or not place:
                 place = self.at(code.co_filename, traceback.tb_lineno)
             traceback = traceback.tb_next
         return place

@@ -34,6 +34,10 @@ TEXT = {
 }
 
 
+#: Faults that an interpreted driver may have from Python itself, in its words.
+TOLD_BY_PYTHON = (Fault.PYTHON, Fault.ABSENT)
+
+
 class Sources(Protocol):
     """Who knows the driver's source files and the names of its slots."""
 
@@ -61,7 +65,7 @@ class Report:
         index = at >> LINE_BITS
         file = sources.files[index] if 0 <= index < len(sources.files) else "?"
         return cls(Fault(fault), file, at & LINE_MASK, sources.slot_name(slot), value, rq & INDEX_MASK if rq else -1,
-                   sources.exceptions.get(at, "") if fault == Fault.PYTHON else "")  # fmt: skip
+                   sources.exceptions.get(at, "") if fault in TOLD_BY_PYTHON else "")  # fmt: skip
 
     @classmethod
     def of_call(cls, call: Call, sources: Sources) -> Report:

@@ -30,12 +30,7 @@ class RamDisk(Operations):
 
     def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
         rq.start()
-        if rq.op == ReqOp.READ or rq.op == ReqOp.WRITE:
-            rq.end(self.transfer(rq, rq.op == ReqOp.WRITE))
-        elif rq.op == ReqOp.DISCARD:
-            rq.end(self.discard(rq))
-        else:
-            rq.end(BlkStatus.NOTSUPP)
+        rq.end(self.discard(rq) if rq.op == ReqOp.DISCARD else self.transfer(rq, rq.op == ReqOp.WRITE))
         return BlkStatus.OK
 
     def transfer(self, rq: Request, is_write: bool) -> BlkStatus:

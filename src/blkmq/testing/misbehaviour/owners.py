@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum, auto
 
 from blkmq import BlkStatus, HrTimer, HwCtx, Request, RequestList, SpinLock, Work, u64
-from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR, Victim
+from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR, PatientVictim
 
 NSEC_PER_MSEC = 1_000_000
 
@@ -56,13 +56,15 @@ class Misdeed(IntEnum):
     LIST_IS_EMPTY = auto()
 
 
-class Owners(Victim):
+class Owners(PatientVictim):
+    gate: Work
+
     class Pdu:
         timer: HrTimer
         work: Work
         nr_tries: u64
 
-    class Hw(Victim.Hw):
+    class Hw(PatientVictim.Hw):
         lock: SpinLock
         list: RequestList
         kept: Request | None
@@ -107,7 +109,8 @@ class Owners(Victim):
         if self.config.mode == Misdeed.TIMER_ON_DEAD_REQUEST:
             rq.pdu.timer.start(NSEC_PER_MSEC, rq)
         if self.config.mode == Misdeed.WORK_FOR_DEAD_REQUEST:
-            with hctx.data.lock:  # the work before it waits for this
+            with self.lock:  # which the gate waits for, and the work behind it
+                self.gate.queue()
                 rq.pdu.work.queue(rq)
                 rq.end()
         elif self.config.mode != Misdeed.ENDS_KEPT_HANDLE_OF_TIMED_OUT:
@@ -118,6 +121,10 @@ class Owners(Victim):
 
     def work(self, rq: Request) -> None:
         rq.end(BlkStatus.MEDIUM)
+
+    def on_gate(self) -> None:
+        with self.lock:
+            self.nr_transfers += 0
 
     def complete(self, rq: Request) -> None:
         if self.config.mode != Misdeed.NEVER_COMPLETES:

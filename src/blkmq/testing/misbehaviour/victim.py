@@ -81,11 +81,6 @@ class Victim(Operations):
             rq.end(self.transfer(rq))
         return BlkStatus.OK
 
-    def timeout(self, rq: Request) -> BlkEhTimerReturn:
-        if rq.sector < BAD_SECTOR:
-            return BlkEhTimerReturn.RESET_TIMER
-        return BlkEhTimerReturn.DONE
-
     def transfer(self, rq: Request) -> BlkStatus:
         position = rq.sector << SECTOR_SHIFT
         for segment in rq.segments():
@@ -100,3 +95,12 @@ class Victim(Operations):
         with self.lock:
             self.nr_transfers += 1
         return BlkStatus.OK
+
+
+class PatientVictim(Victim):
+    """Gives good requests all the time that they want, so that only the bad one can time out."""
+
+    def timeout(self, rq: Request) -> BlkEhTimerReturn:
+        if rq.sector < PREPARE_SECTOR:
+            return BlkEhTimerReturn.RESET_TIMER
+        return BlkEhTimerReturn.DONE

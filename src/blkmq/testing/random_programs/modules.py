@@ -3,37 +3,25 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from random import Random
 
+from blkmq.compiler.frontend import translate
+from blkmq.compiler.refused import Refusal, Refused
+from blkmq.testing.random_programs.loading import Module, loaded
 from blkmq.testing.random_programs.names import BOOL, HW_CTX, INT, PAGE, REQUEST, Helper
 from blkmq.testing.random_programs.stage import PARAMETERS, aids_text, driver_text
 from blkmq.testing.random_programs.statements import Statements
 
 PROGRAMS_PER_MODULE = 40
-NR_AIDS, NR_FUNCTIONS, NR_METHODS = 3, 3, 6
+CONSTANTS_REFUSED = ("overflow", "index", "zero-division", "shift", "enum-member")  #: for what is computed while compiling
+NR_HELPERS = {"aid": 3, "function": 3, "method": 6}
 DEFAULTS = {INT: ("0", "-1", "EDGE", "7"), BOOL: ("True", "False"), "Level": ("Level.MID", "Level.LOW"), PAGE: ("None",)}
 PARAMETER_NAMES = ("value", "first", "more", "other", "position", "amount")
-
-
-@dataclass(frozen=True)
-class Module:
-    """Two source texts; the driver's imports the aids'."""
-
-    seed: int
-    number: int
-    driver: str
-    aids: str
-
-    @property
-    def name(self) -> str:
-        return f"stage_{self.seed}_{self.number}"
-
-    @property
-    def aids_name(self) -> str:
-        return f"aids_{self.seed}_{self.number}"
 
 
 def numbers_of(module: int) -> range:
@@ -41,21 +29,25 @@ def numbers_of(module: int) -> range:
     return range(module * PROGRAMS_PER_MODULE, (module + 1) * PROGRAMS_PER_MODULE)
 
 
-def write_module(seed: int, number: int, numbers: Collection[int], attempts: dict[int, int] | None = None) -> Module:
-    """The module ``number`` with these of its programs; a program is another one at each attempt."""
-    names = f"aids_{seed}_{number}"
-    random = Random(f"{seed}/module/{number}")
+def write_module(seed: int, number: int, numbers: Collection[int], attempts: Mapping[str, int] = {}) -> Module:
+    """The module ``number`` with these of its programs; a function is another one at each attempt."""
+
+    def random(name: str, scope: int = number) -> Random:
+        return Random(f"{seed}/{scope}/{name}/{attempts.get(name, 0)}")
+
     helpers: list[Helper] = []
-    aids = [_helper(random, f"aid_{i}", helpers) for i in range(NR_AIDS)]
-    functions = [_helper(random, f"function_{i}", helpers) for i in range(NR_FUNCTIONS)]
-    methods = [_helper(random, f"helper_{i}", helpers, method=True) for i in range(NR_METHODS)]
-    programs = {n: _program(seed, n, (attempts or {}).get(n, 0), helpers) for n in numbers}
-    return Module(seed, number, driver_text(names, functions, methods, programs), aids_text(aids))
+    aids, functions, methods = (
+        [_helper(random(name), name, helpers) for name in (f"{kind}_{i}" for i in range(count))]
+        for kind, count in NR_HELPERS.items()
+    )
+    programs = {n: _program(random(f"program_{n}", 0), n, helpers) for n in numbers}
+    aids_name = f"aids_{seed}_{number}"
+    return Module(seed, number, driver_text(aids_name, functions, methods, programs), aids_text(aids))
 
 
-def _helper(random: Random, name: str, helpers: list[Helper], *, method: bool = False) -> str:
+def _helper(random: Random, name: str, helpers: list[Helper]) -> str:
     """Writes a function and adds it to the helpers that may be called from now on."""
-    in_aids = name.startswith("aid_")
+    in_aids, method = name.startswith("aid_"), name.startswith("method_")
     returns = random.choices([INT, BOOL, "Level", "None", PAGE], [8, 3, 1, 3, 1 if method else 0])[0]
     writer = Statements(random, tuple(helpers), returns, own_self=method, in_aids=in_aids, calls_left=2)
     parameters = _parameters(writer, method)
@@ -88,8 +80,7 @@ def _parameters(writer: Statements, method: bool) -> tuple[tuple[str, str, str],
     return tuple(parameters)
 
 
-def _program(seed: int, number: int, attempt: int, helpers: Sequence[Helper]) -> str:
-    random = Random(f"{seed}/{number}/{attempt}")
+def _program(random: Random, number: int, helpers: Sequence[Helper]) -> str:
     writer = Statements(random, helpers, INT)
     writer.kinds = {"hctx": HW_CTX, "rq": REQUEST, "a": INT, "b": INT, "flag": BOOL, "level": "Level"}
     writer.learn(*writer.kinds)
@@ -99,3 +90,25 @@ def _program(seed: int, number: int, attempt: int, helpers: Sequence[Helper]) ->
     lines = writer.body(random.randrange(4, 13))
     text = f"def program_{number}(self, {PARAMETERS}) -> int:\n" + "".join(f"{line}\n" for line in lines)
     return textwrap.indent(text, "    ")
+
+
+def accepted_module(seed: int, number: int, numbers: Collection[int], directory: Path) -> Module:
+    """A module that the front end takes: what is refused for a constant that it computed is written anew."""
+    attempts: Counter[str] = Counter()
+    while True:
+        module = write_module(seed, number, numbers, attempts)
+        with loaded(module, directory) as cls:
+            try:
+                translate(cls, fold=True)
+                return module
+            except Refused as refused:
+                if unexpected := [r for r in refused.refusals if r.rule not in CONSTANTS_REFUSED]:
+                    raise Refused(unexpected) from refused
+                attempts.update({_function_at(module, refusal) for refusal in refused.refusals})
+
+
+def _function_at(module: Module, refusal: Refusal) -> str:
+    """The name of the function that a refusal is in."""
+    text = module.aids if Path(refusal.file).stem == module.aids_name else module.driver
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return next(f.name for f in functions if f.lineno <= refusal.line <= (f.end_lineno or 0))

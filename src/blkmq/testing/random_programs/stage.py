@@ -30,7 +30,7 @@ CONFIG = {"blocks": ("u32", 12), "bias": ("s16", -5), "most": ("u64", (1 << 63) 
 MODES = {"scale": ("u8", 3), "strict": ("bool", 1)}  #: folded into constants
 
 PARAMETERS = "hctx: HwCtx, rq: Request, a: int, b: int, flag: bool, level: Level"
-ARGUMENTS = ("first", "second", "third", "fourth")
+ARGUMENTS = ("a", "b", "argument_flag", "argument_level")
 NR_BYTES = (512, 512)  #: of the request's segments
 QUEUE_DEPTH = 4
 
@@ -76,11 +76,10 @@ def driver_text(aids: str, functions: list[str], methods: list[str], programs: d
     own = _fields("lock: SpinLock", "mutex: Mutex", "store: PageStore", "map: XArray", "bad: BadBlocks")
     hw = _fields(
         "lock: SpinLock", "map: XArray", "waiting: RequestList", "program: u32", "result: s64",
-        "first: s64", "second: s64", "third: bool", "fourth: Level",
+        "a: s64", "b: s64", "argument_flag: bool", "argument_level: Level",
     )  # fmt: skip
-    passed = ", ".join(f"hctx.data.{name}" for name in ARGUMENTS)
     calls = "".join(
-        f"        if which == {number}:\n            hctx.data.result = self.program_{number}(hctx, rq, {passed})\n"
+        f"        if which == {number}:\n            hctx.data.result = self.program_{number}(hctx, rq, a, b, flag, level)\n"
         for number in programs
     )
     head = f'''{_IMPORTS}
@@ -111,6 +110,10 @@ class StageConfig:
 
     def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
         which = hctx.data.program
+        a = hctx.data.a
+        b = hctx.data.b
+        flag = hctx.data.argument_flag
+        level = hctx.data.argument_level
 {calls}        return BlkStatus.OK
 '''
     return "\n\n".join([head, *functions, driver]) + "".join(f"\n{text}" for text in (*methods, *programs.values()))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What a driver's fields and nouns hold, in the same words for interpreted and compiled drivers."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from blkmq.abi.page import PAGE_SIZE
+from blkmq.compiler.program import Field
+from blkmq.compiler.records import records_of
+from blkmq.dispatch.call import Call
+from blkmq.dispatch.executable import CompiledDriver, Executable
+from blkmq.dispatch.interpreted import InterpretedDriver
+from blkmq.dispatch.nouns import page_store, request_list, xarray
+from blkmq.dispatch.running_set import RunningSet
+from blkmq.mq.array import Array
+from blkmq.mq.operations import Operations
+from blkmq.testing.random_programs.names import EDGES
+from blkmq.testing.random_programs.stage import ENUMS
+
+ROLES = ("", "pdu", "hw", "shared")
+Values = dict[str, Any]
+
+
+class State:
+    """The four records of a driver that has one disk, one hardware queue, and is at its first request."""
+
+    def __init__(self, running: RunningSet, cls: type[Operations]) -> None:
+        executable = running.executable
+        self.compiled = isinstance(executable, CompiledDriver)
+        self.objects = dict(zip(ROLES, _objects(executable, running), strict=True))
+        _, own, pdu, hw, shared = records_of(cls, None)
+        self.fields = {
+            role: [field for field in record.fields if not field.record]
+            for role, record in zip(ROLES, (own, pdu, hw, shared), strict=True)
+        }
+        self.call = running.calls[0]
+
+    def set(self, random: Random) -> None:
+        """Fills integers at random, the same way for the same generator, and empties the nouns."""
+        for role, fields in self.fields.items():
+            target = self.objects[role]
+            for field in fields:
+                if field.sized is None:
+                    self.empty(target, field)
+                elif field.length:
+                    array = getattr(target, field.name)
+                    for index in range(field.length):
+                        array[index] = _random_value(random, field)
+                else:
+                    setattr(target, field.name, _random_value(random, field))
+
+    def get(self) -> Values:
+        """All that the fields hold."""
+        values: Values = {}
+        for role, fields in self.fields.items():
+            target = self.objects[role]
+            for field in fields:
+                value = getattr(target, field.name)
+                name = f"{role or 'self'}.{field.name}"
+                if field.length:
+                    values[name] = [int(one) for one in value]
+                else:
+                    values[name] = int(value) if field.sized else self.held(field.noun, value)
+        return values
+
+    def held(self, noun: str, value: Any) -> object:
+        """What a noun holds."""
+        return (_COMPILED if self.compiled else _INTERPRETED)[noun](self, value)
+
+    def empty(self, target: Any, field: Field) -> None:
+        """Makes a noun what it was at first."""
+        value = getattr(target, field.name)
+        if not self.compiled:
+            if field.noun == "Request":
+                setattr(target, field.name, None)
+            else:
+                object.__setattr__(target, field.name, type(value)())
+        elif field.noun == "PageStore":
+            for index in _pages(value):
+                page_store.page_store_erase(self.call, value, index)
+        elif field.noun == "XArray":
+            for index in _entries(value):
+                xarray.xarray_erase(self.call, value, index)
+        elif field.noun == "RequestList":
+            value.tail = value.head = 0
+        elif field.noun == "BadBlocks":
+            value.nr_ranges = 0
+        else:
+            ctypes.memset(ctypes.addressof(value), 0, ctypes.sizeof(value))
+
+
+def _objects(executable: Executable, running: RunningSet) -> tuple[Any, Any, Any, Any]:
+    disk = running.disks[0].record
+    if isinstance(executable, InterpretedDriver):
+        driver = executable.drivers[ctypes.addressof(disk)]
+        return driver, executable.pdus[0], executable.hctxs[ctypes.addressof(disk), 0].data, driver.shared
+    assert isinstance(executable, CompiledDriver)
+    addresses = (disk.driver, running.record.pdus, disk.hws, running.record.shared)
+    own, pdu, hw, shared = (
+        executable.records[role].from_address(address) for role, address in zip(ROLES, addresses, strict=True)
+    )
+    return own, pdu, hw, shared
+
+
+def _random_value(random: Random, field: Field) -> int:
+    if field.enum == "bool":
+        return random.getrandbits(1)
+    if field.enum:
+        return random.choice(list(ENUMS[field.enum].values()))
+    assert field.sized is not None
+    value = random.choice(EDGES) if random.random() < 0.5 else random.randrange(20)
+    if field.sized.signed and random.random() < 0.3:
+        value = ~value
+    return value if field.sized.holds(value) else random.choice((field.sized.minimum, field.sized.maximum, 1))
+
+
+def _entries(array: Any) -> dict[int, int]:
+    """What a compiled XArray holds."""
+    found: dict[int, int] = {}
+
+    def walk(node: int, prefix: int) -> None:
+        shift, *slots = (ctypes.c_int64 * (1 + xarray.NODE_SLOTS)).from_address(node)
+        for place, value in enumerate(slots):
+            if value and shift:
+                walk(value, prefix | place << shift)
+            elif value:
+                found[prefix | place] = value
+
+    if array.root:
+        walk(array.root, 0)
+    return found
+
+
+def _words(address: int, nr_bytes: int) -> Iterator[tuple[int, int]]:
+    """Words that are not 0, with their places."""
+    data = ctypes.string_at(address, nr_bytes)
+    at = -1
+    for match in re.finditer(rb"[^\0]", data):
+        if match.start() // 8 != at:
+            at = match.start() // 8
+            yield at, int.from_bytes(data[at * 8 : at * 8 + 8], "little")
+
+
+def _pages(store: Any) -> dict[int, bytes]:
+    """What a compiled PageStore holds."""
+    pages = {}
+    for number, chunk in _words(store.chunks, page_store.NR_CHUNKS * 8) if store.chunks and store.nr_pages else ():
+        for place, word in _words(chunk + page_store.CHUNK_BYTES, page_store.BITMAP_BYTES):
+            for bit in range(64):
+                if word >> bit & 1:
+                    index = number << page_store.CHUNK_SHIFT | place << 6 | bit
+                    pages[index] = _digest(ctypes.string_at(page_store.page_address(chunk, index), PAGE_SIZE))
+    return pages
+
+
+def _digest(page: bytes) -> bytes:
+    return page.rstrip(b"\0")
+
+
+def _bad_ranges(bad: Any) -> list[tuple[int, int]]:
+    words = (ctypes.c_int64 * (2 * bad.nr_ranges)).from_address(bad.ranges) if bad.nr_ranges else []
+    return [(words[i], words[i + 1]) for i in range(0, 2 * bad.nr_ranges, 2)]
+
+
+def _listed(ring: Any) -> list[int]:
+    words = (ctypes.c_int64 * ring.capacity).from_address(ring.ring) if ring.ring else []
+    return [words[i % ring.capacity] for i in range(ring.head, ring.tail)]
+
+
+Look = Callable[[State, Any], object]
+_COMPILED: dict[str, Look] = {
+    "Atomic": lambda state, noun: noun.value,
+    "SpinLock": lambda state, noun: bool(noun.owner),
+    "Mutex": lambda state, noun: bool(noun.owner),
+    "PageStore": lambda state, noun: dict(sorted(_pages(noun).items())),
+    "XArray": lambda state, noun: dict(sorted(_entries(noun).items())),
+    "BadBlocks": lambda state, noun: _bad_ranges(noun),
+    "RequestList": lambda state, noun: _listed(noun),
+    "Request": lambda state, noun: noun.handle,
+}
+_INTERPRETED: dict[str, Look] = {
+    "Atomic": lambda state, noun: noun.load(),
+    "SpinLock": lambda state, noun: bool(noun._owner),
+    "Mutex": lambda state, noun: bool(noun._owner),
+    "PageStore": lambda state, noun: {i: _digest(bytes(page.memory)) for i, page in sorted(noun._pages.items())},
+    "XArray": lambda state, noun: dict(sorted(noun._values.items())),
+    "BadBlocks": lambda state, noun: list(noun._ranges),
+    "RequestList": lambda state, noun: [rq.handle for rq in noun._requests],
+    "Request": lambda state, noun: noun.handle if noun else 0,
+}
+
+__all__ = ["Array", "Call", "State", "Values", "request_list"]
