@@ -76,9 +76,9 @@ def slots() -> str:
         for slot in SLOTS:
             if slot.family is family:
                 gets = ", ".join(f"{name}: {kind.__name__}" for name, kind in slot.parameters)
-                gives = slot.returns.__name__ if slot.returns else "–"
+                gives = slot.returns.__name__ if slot.returns else "-"
                 lines.append(
-                    f"| `{slot.name}` | {gets or '–'} | {gives} | {'yes' if slot.sleeps else 'no'} | {slot.doc} |"
+                    f"| `{slot.name}` | {gets or '-'} | {gives} | {'yes' if slot.sleeps else 'no'} | {slot.doc} |"
                 )
         lines.append("")
     return "\n".join(lines)

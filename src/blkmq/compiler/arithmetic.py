@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from blkmq.compiler.convert import as_number, negated, number, test
-from blkmq.compiler.nouns import BOOL, S64
+from blkmq.compiler.nouns import BOOL, S64, is_flag
 from blkmq.compiler.program import (
     Assign,
     Binary,
@@ -30,7 +30,6 @@ from blkmq.compiler.program import (
     SegmentLength,
     Stmt,
     Truth,
-    Type,
     Unary,
 )
 from blkmq.compiler.scope import Scope, lowers
@@ -108,17 +107,15 @@ def augmented(scope: Scope, old: Expr, op: ast.operator, value: ast.expr, node: 
 
 def binary(scope: Scope, op: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
     """The result of an operator; what may raise is guarded before."""
-    bools = left.type.kind is Kind.BOOL and right.type.kind is Kind.BOOL and op in "&|^"
-    flags = left.type.enum if op in "&|^" and left.type == right.type else ""
-    is_flag = bool(flags) and scope.driver.is_flag(flags)
+    both_bools = left.type.kind is right.type.kind is Kind.BOOL and op in "&|^"
+    stays_flag = op in "&|^" and left.type == right.type and is_flag(left.type.enum)
+    result_type = left.type if stays_flag else S64
     left, right = _numeric(scope, left, node, "left"), _numeric(scope, right, node, "right")
     if isinstance(right, Int):
         _check_constant(scope, op, left, right, node)
     if isinstance(left, Int) and isinstance(right, Int):
         value = _folded(scope, op, left, right, node)
-        if bools:
-            return Bool(BOOL, bool(value.value))
-        return replace(value, type=_enum(flags)) if is_flag else value
+        return Bool(BOOL, value != 0) if both_bools else Int(result_type, value)
     if op == "**":
         raise scope.refused("power", node)
     if op in ("//", "%") and not _safe_division(scope, left, right):
@@ -127,12 +124,8 @@ def binary(scope: Scope, op: str, left: Expr, right: Expr, node: ast.AST) -> Exp
     if op in ("<<", ">>") and not _safe_shift(scope, right):
         left, right = scope.held(left), scope.held(right, "shift")
         scope.emit(Guard(scope.line, Check.SHIFT, Fault.SHIFT, left, right))
-    result = Binary(_enum(flags) if is_flag else S64, op, left, right)
-    return Truth(BOOL, result) if bools else result
-
-
-def _enum(name: str) -> Type:
-    return Type(Kind.S64, enum=name)
+    result = Binary(result_type, op, left, right)
+    return Truth(BOOL, result) if both_bools else result
 
 
 def _numeric(scope: Scope, expr: Expr, node: ast.AST, side: str) -> Expr:
@@ -148,11 +141,11 @@ def _check_constant(scope: Scope, op: str, left: Expr, right: Int, node: ast.AST
         raise scope.refused("power", node)
 
 
-def _folded(scope: Scope, op: str, left: Int, right: Int, node: ast.AST) -> Int:
+def _folded(scope: Scope, op: str, left: Int, right: Int, node: ast.AST) -> int:
     value = _FOLD[op](left.value, right.value)
     if not S64_MIN <= value <= S64_MAX:
         raise scope.refused("overflow", node)
-    return Int(S64, value)
+    return value
 
 
 def _safe_division(scope: Scope, left: Expr, right: Expr) -> bool:

@@ -13,12 +13,13 @@ from types import ModuleType
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.compiler.arguments import Wanted, bound
 from blkmq.compiler.arithmetic import absolute, extreme, in_order
-from blkmq.compiler.convert import number, test
+from blkmq.compiler.convert import number, test, truth
 from blkmq.compiler.names import is_local
 from blkmq.compiler.nouns import (
     NONE,
     S64,
     VerbSignature,
+    enum_type,
     signature_of_function,
 )
 from blkmq.compiler.places import Known, Thing, resolve
@@ -33,7 +34,6 @@ from blkmq.compiler.program import (
     Place,
     Root,
     SegmentLength,
-    Type,
 )
 from blkmq.compiler.scope import Rejected, Scope, lowers
 from blkmq.compiler.signatures import Signature
@@ -65,17 +65,19 @@ def _attribute_call(scope: Scope, node: ast.Call, func: ast.Attribute) -> Expr:
         if not isinstance(base.value, ModuleType | type) or not hasattr(base.value, func.attr):
             raise scope.refused("call", node)
         return _call_known(scope, node, getattr(base.value, func.attr))
-    method = _method(scope, base, func.attr)
+    method = _method(scope, node, base, func.attr)
     if method:
         return _invoke(scope, node, method)
     return call_verb(scope, node, func, base)
 
 
-def _method(scope: Scope, base: Thing, name: str) -> Signature | None:
+def _method(scope: Scope, node: ast.Call, base: Thing, name: str) -> Signature | None:
     if not isinstance(base, Place) or base.path or base.root not in (Root.SELF, Root.SHARED):
         return None
     owner = scope.driver.cls if base.root is Root.SELF else scope.driver.cls.Shared
     function = inspect.getattr_static(owner, name, None)
+    if isinstance(function, staticmethod | classmethod):
+        raise scope.refused("decorator", node)
     if function is None or not scope.driver.is_own(function):
         return None
     return scope.driver.method(function, owner)
@@ -173,8 +175,7 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
     """``BlkStatus(x)``: the member with that number, checked."""
     if len(node.args) != 1 or node.keywords:
         raise scope.refused("argument", node, hint=f"{enum.__name__}(number)")
-    scope.driver.note_enum(enum)
-    kind = Type(Kind.S64, enum=enum.__name__)
+    kind = enum_type(enum)
     value = number(scope, node.args[0])
     if value.type == kind:
         return value

@@ -7,7 +7,6 @@ import ast
 import difflib
 import inspect
 from collections.abc import Iterable
-from enum import IntEnum, IntFlag
 from types import FunctionType
 from typing import Any
 
@@ -20,7 +19,6 @@ from blkmq.compiler.scope import Scope
 from blkmq.compiler.signatures import Signature, read_signature
 from blkmq.compiler.source import FunctionSource, class_node, function_source, is_python_function
 from blkmq.compiler.walk import statements_in
-from blkmq.mq import req_op
 from blkmq.mq.operations import Operations
 
 
@@ -37,7 +35,6 @@ class Driver:
         self.functions: list[Function] = []
         self.signatures: dict[tuple[FunctionType, Any], Signature] = {}
         self._lowered: dict[str, bool] = {}  #: name → whether it is finished
-        self._flags: set[str] = {req_op.ReqFlag.__name__}
         found = class_node(cls)
         self.file, self.line = (found[1], found[0].lineno) if found else (cls.__module__, 0)
         self.file_index(self.file)
@@ -62,13 +59,6 @@ class Driver:
         names = sorted({n for n in known if not n.startswith("__")})
         near = difflib.get_close_matches(name, names, n=3)
         return f"did you mean {' or '.join(near)}?" if near else ""
-
-    def is_flag(self, enum: str) -> bool:
-        return enum in self._flags
-
-    def note_enum(self, enum: type[IntEnum] | type[IntFlag]) -> None:
-        if issubclass(enum, IntFlag):
-            self._flags.add(enum.__name__)
 
     def file_index(self, file: str) -> int:
         if file not in self.files:

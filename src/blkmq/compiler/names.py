@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from blkmq.compiler.convert import fitted, type_name
 from blkmq.compiler.nouns import S64, constant
@@ -93,7 +94,6 @@ def _renamed(scope: Scope, value: Expr, name: str) -> bool:
         and value.name == last.target
         and value.name in scope.temps
     ):
-        kwargs = {f: getattr(last, f) for f in last.__dataclass_fields__} | {"target": name}
-        scope.out[-1] = type(last)(**kwargs)
+        scope.out[-1] = replace(last, target=name)
         return True
     return False

@@ -83,6 +83,21 @@ class VerbSignature:
     sleeps: bool
 
 
+#: Enums met so far, by name: a type in flight carries no more than the name.
+_enums: dict[str, type[IntEnum] | type[IntFlag]] = {}
+
+
+def enum_type(enum: type[IntEnum] | type[IntFlag]) -> Type:
+    """The type of an enum's members in flight."""
+    _enums[enum.__name__] = enum
+    return Type(Kind.S64, enum=enum.__name__)
+
+
+def is_flag(name: str) -> bool:
+    """Whether & | ^ of two such values is one again."""
+    return name in _enums and issubclass(_enums[name], IntFlag)
+
+
 def in_flight(annotation: Any) -> Type | None:
     """The type that a value with this annotation has in flight; None if compiled drivers have no such value."""
     if annotation is None or annotation is NoneType:
@@ -102,7 +117,7 @@ def in_flight(annotation: Any) -> Type | None:
     if annotation is bool:
         return BOOL
     if isinstance(annotation, type) and issubclass(annotation, IntEnum | IntFlag):
-        return Type(Kind.S64, enum=annotation.__name__)
+        return enum_type(annotation)
     if isinstance(annotation, type) and annotation in HANDLES:
         return Type(HANDLES[annotation])
     return None
@@ -116,7 +131,7 @@ def constant(value: object, name: str = "") -> Expr | None:
         return Bool(BOOL, value)
     if isinstance(value, IntEnum | IntFlag):
         kind = type(value)
-        return Int(Type(Kind.S64, enum=kind.__name__), int(value), name or f"{kind.__name__}.{value.name}")
+        return Int(enum_type(kind), int(value), name or f"{kind.__name__}.{value.name}")
     if isinstance(value, int):
         return Int(S64, value, name)
     return None
@@ -174,7 +189,7 @@ def handle_fields(kind: Kind) -> dict[str, tuple[Type, AtRest | None]]:
 
 def integer_field(name: str, rest: AtRest, *, default: int = 0, unit: str = "", length: int = 0) -> Field:
     """A record's field that holds integers."""
-    enum = "bool" if rest.boolean else rest.enum.__name__ if rest.enum else ""
+    enum = "bool" if rest.boolean else enum_type(rest.enum).enum if rest.enum else ""
     return Field(name, rest.sized, const=rest.const, default=default, enum=enum, unit=unit, length=length)
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 class FunctionSource:
     """A Python function and where it is written."""
 
-    function: FunctionType
+    function: Any  #: a FunctionType, which type checkers would take for a method here
     node: ast.FunctionDef
     file: str
 

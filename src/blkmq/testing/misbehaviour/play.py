@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""Plays one row of the table on one target; an AssertionError says what came out differently."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from blkmq.compiler.frontend import translate
+from blkmq.compiler.refused import Refused
+from blkmq.device.target import executable_for
+from blkmq.dispatch.executable import Executable
+from blkmq.dispatch.report import Report
+from blkmq.dispatch.running_set import RunningSet
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.errors import BlkmqError, Fault
+from blkmq.mq.operations import Operations
+from blkmq.native.invoke import interpreted_entries
+from blkmq.testing.misbehaviour.crowd import PATIENCE_SEC, Crowd, status_of
+from blkmq.testing.misbehaviour.outcome import Others, Outcome, Row
+from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR
+from blkmq.transport.in_process.disk import Door, InProcessDisk
+
+TARGETS = ("interpreted", "host", "c")
+SANITIZED = "c, sanitized"
+REMOVAL_SEC = 5  #: that taking a disk down may take beyond its requests' time
+
+
+def play(row: Row, target: str) -> None:
+    """Does what the row describes and compares what happens."""
+    outcome = row.outcome(target)
+    if outcome.rule:
+        check_refused(row, outcome)
+    elif outcome.raises:
+        check_raises(row, target, outcome)
+    else:
+        disk = served(row.make(), target)
+        try:
+            _Scene(row, outcome, disk).play()
+        finally:
+            disk.close()
+
+
+def served(driver: Operations, target: str) -> InProcessDisk:
+    """The driver as a disk; the target may be SANITIZED."""
+    return Door(RunningSet([driver], _executable(driver, target))).disks[0]
+
+
+def _executable(driver: Operations, target: str) -> Executable:
+    if target != SANITIZED:
+        return executable_for([driver], target)
+    from blkmq.compiler.c_build import build_c, load_c
+    from blkmq.dispatch.c_layout import c_layout
+    from blkmq.dispatch.executable import CompiledDriver
+
+    program = translate(type(driver))
+    return CompiledDriver(program, load_c(build_c(program, c_layout(), sanitize=True)))
+
+
+def check_refused(row: Row, outcome: Outcome) -> None:
+    """The front end names rule, file and line."""
+    file, line = row.place()
+    try:
+        translate(row.driver)
+    except Refused as error:
+        refused = [(Path(r.file), r.line, r.rule) for r in error.refusals]
+        assert (file, line, outcome.rule) in refused, f"refused for something else: {error}"
+    else:
+        raise AssertionError("the driver was not refused")
+
+
+def check_raises(row: Row, target: str, outcome: Outcome) -> None:
+    """``serve()`` says where the error is, and leaves nothing behind."""
+    before = _belongings()
+    try:
+        served(row.make(), target).close()
+    except BlkmqError as error:
+        file, line = row.place()
+        place = f"{file}:{line}: {outcome.fault.name}: " if outcome.fault else outcome.text
+        assert place in str(error), f"expected {place!r} in: {error}"
+    else:
+        raise AssertionError("serve() did not raise")
+    assert _belongings() == before, "something was not undone"
+
+
+def _belongings() -> tuple[int, int, int]:
+    """Threads, file descriptors and interpreted drivers in this process."""
+    return threading.active_count(), len(os.listdir("/proc/self/fd")), len(interpreted_entries)
+
+
+class _Scene:
+    """A disk with its crowd, and the bad request among it."""
+
+    def __init__(self, row: Row, outcome: Outcome, disk: InProcessDisk) -> None:
+        self.row = row
+        self.outcome = outcome
+        self.disk = disk
+        self.crowd = Crowd(disk)
+        self.nr_queues = disk.counters()["nr_hw_queues"]
+        every = range(self.nr_queues)
+        self.free = {
+            Others.GO_ON: list(every),
+            Others.WAIT_ON_QUEUE: [queue for queue in every if queue != row.queue],
+            Others.WAIT: [],
+        }[row.others]  #: queues that go on
+
+    def play(self) -> None:
+        crowd, row, outcome = self.crowd, self.row, self.outcome
+        crowd.go_round(range(self.nr_queues))
+        assert status_of(crowd.write(PREPARE_SECTOR, row.queue)) == row.prepared
+        for queue in self.free:
+            crowd.hold(queue)
+        bad = crowd.write(BAD_SECTOR, row.queue)
+        waiting = [] if row.queue in self.free else [crowd.write(queue * 64, queue) for queue in (row.queue,)]
+        releases: dict[int, Future[bytes]] = {}
+        if row.queue in self.free:
+            releases[row.queue] = crowd.send_release(row.queue)  # behind the bad one
+        if not outcome.at_removal:
+            self.check_status(bad)
+        for queue in self.free:
+            crowd.released(queue, releases.get(queue) or crowd.send_release(queue))
+        if not outcome.after_removal:
+            self.settle()
+        if self.free:
+            crowd.go_round(self.free)
+        assert bad.done() is not outcome.at_removal, "the request ended before the disk was removed"
+        self.remove()
+        self.check_status(bad)
+        assert all(status_of(request) in (BlkStatus.OK, BlkStatus.TIMEOUT) for request in waiting)
+        self.check_counters()
+        self.check_reports(self.disk.reports())
+        assert self.disk.counters()["nr_in_flight"] == 0
+
+    def check_status(self, bad: Future[bytes]) -> None:
+        status = status_of(bad)
+        assert status == self.outcome.status, f"the bad request ended with {status.name}, not {self.outcome.status.name}"
+
+    def settle(self) -> None:
+        """Goes on working until the counters say what happened."""
+        until = time.monotonic() + PATIENCE_SEC
+        while self.free and self.differences() and time.monotonic() < until:
+            self.crowd.go_round(self.free)
+
+    def differences(self) -> list[str]:
+        """Counters that are not what the row wants."""
+        counted = self.disk.counters()
+        wanted = {name: getattr(self.outcome, name) for name in ("nr_errors", "nr_stale_ends", "nr_stale_timers")}
+        found = [f"{name} = {counted[name]}, not {value}" for name, value in wanted.items() if counted[name] != value]
+        if not self.outcome.nr_timeouts <= counted["nr_timeouts"] <= 100 * self.outcome.nr_timeouts:
+            found.append(f"nr_timeouts = {counted['nr_timeouts']}, not {self.outcome.nr_timeouts}")
+        return found
+
+    def check_counters(self) -> None:
+        differences = self.differences()
+        reports = "".join(f"\n{report}" for report in self.disk.reports())
+        assert not differences, ", ".join(differences) + reports
+
+    def check_reports(self, reports: Sequence[Report]) -> None:
+        assert len(reports) == self.outcome.nr_reports, f"{len(reports)} reports: {list(map(str, reports))}"
+        file, line = self.row.place()
+        for report in reports:
+            found = report.fault, Path(report.file), report.line
+            assert found == (self.outcome.fault, file, line), f"{report}; expected {file}:{line}: {self.outcome.fault.name}"
+            assert self.outcome.text in str(report)
+        assert (self.outcome.fault is Fault.NONE) == (not reports)
+
+    def remove(self) -> None:
+        begin = time.monotonic()
+        self.disk.close()
+        took = time.monotonic() - begin
+        bound = self.row.timeout_msec / 1000 * self.outcome.at_removal + REMOVAL_SEC
+        assert took < bound, f"the disk took {took:.1f} s to go"

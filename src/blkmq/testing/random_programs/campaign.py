@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Many modules of random programs, in several processes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from blkmq.testing.random_programs.comparing import TARGETS, compare
+from blkmq.testing.random_programs.minimising import minimised
+from blkmq.testing.random_programs.modules import accepted_module, numbers_of
+from blkmq.testing.random_programs.running import cases_of
+
+CALLS_PER_PROGRAM = 8
+MODULES_PER_PROCESS = 10  #: compiled code is never unloaded
+REPORTS_PER_MODULE = 2
+
+
+@dataclass
+class Result:
+    """What came of some modules."""
+
+    nr_programs: int = 0
+    nr_calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)  #: that interpreted reports
+    reports: list[str] = field(default_factory=list)  #: one for each program that differs, as short as can be
+    seconds: float = 0
+
+    def add(self, other: Result) -> None:
+        self.nr_programs += other.nr_programs
+        self.nr_calls += other.nr_calls
+        self.faults.update(other.faults)
+        self.reports += other.reports
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{name} {count}" for name, count in self.faults.most_common())
+        return (f"{self.nr_programs} programs, {self.nr_calls} calls ({faults}), "
+                f"{len(self.reports)} differ; {self.seconds:.0f} s")  # fmt: skip
+
+
+def run_module(
+    seed: int, number: int, numbers: Sequence[int] = (), targets: Sequence[str] = TARGETS, minimise: bool = True
+) -> Result:
+    """Makes, runs and compares one module, or some of its programs."""
+    numbers = numbers or numbers_of(number)
+    with tempfile.TemporaryDirectory(prefix="blkmq-random-") as name:
+        directory = Path(name)
+        module = accepted_module(seed, number, numbers, directory)
+        cases = [case for program in numbers for case in cases_of(seed, program, CALLS_PER_PROGRAM)]
+        comparison = compare(module, cases, directory, targets)
+        result = Result(len(numbers), comparison.nr_calls, comparison.faults)
+        for difference in list(comparison.programs().values()):
+            text = f"seed {seed}, program {difference.case.program}: {difference}"
+            if minimise and len(result.reports) < REPORTS_PER_MODULE:
+                shorter, last = minimised(module, difference, directory)
+                text += f"\nshortened: {last}\n--- {shorter.aids_name}.py\n{shorter.aids}\n--- {shorter.name}.py\n{shorter.driver}"
+            result.reports.append(text)
+    return result
+
+
+def run_many(seed: int, nr_programs: int, jobs: int = 0) -> Result:
+    """Runs modules until they hold so many programs."""
+    begin = time.monotonic()
+    result = Result()
+    modules = range(-(-nr_programs // len(numbers_of(0))))
+    with ProcessPoolExecutor(
+        jobs or os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=MODULES_PER_PROCESS
+    ) as pool:
+        for number, part in zip(modules, pool.map(run_module, [seed] * len(modules), modules), strict=True):
+            result.add(part)
+            if part.reports:
+                print(f"module {number}:", *part.reports, sep="\n\n", flush=True)
+    result.seconds = time.monotonic() - begin
+    return result
