@@ -15,6 +15,7 @@ from blkmq.compiler.program import (
     Expr,
     Int,
     Kind,
+    Local,
     Logic,
     SegmentLength,
     Truth,
@@ -67,7 +68,7 @@ def truth(scope: Scope, expr: Expr, node: ast.expr) -> Expr:
             return Truth(BOOL, expr)
         case Kind.NONE if isinstance(expr, Absent):
             return Bool(BOOL, False)
-    if expr.type.kind is Kind.SEGMENT and hasattr(expr, "name"):
+    if expr.type.kind is Kind.SEGMENT and isinstance(expr, Local):
         return Compare(BOOL, ">", SegmentLength(S64, expr.name), Int(S64, 0))
     raise scope.refused("condition", node, f"this is {type_name(expr.type)}")
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar, get_type_hints
+from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
 
 from blkmq.compiler.instrument import Instrumenter
 from blkmq.compiler.nouns import FIELD_NOUNS
@@ -62,9 +62,9 @@ _instrumented_classes: set[type] = set()
 def instrumented(cls: type[D]) -> type[D]:
     """A subclass of the driver's class that raises where a rule is broken; made once for a class."""
     namespace = _methods(cls, Operations) | {"__setattr__": _checked_setattr(cls, "", strict=False)}
-    made = type(cls.__name__, (cls,), namespace | _names(cls))
+    made: Any = type(cls.__name__, (cls,), namespace | _names(cls))
     _instrumented_classes.add(made)
-    return made
+    return cast(type[D], made)
 
 
 @once

@@ -175,7 +175,7 @@ def run_load(
     load.sequential = int(sequential)
     buffers = None
     if data:
-        buffers = ctypes.create_string_buffer(b"\\x5a" * (running.record.nr_requests * PAGE_SIZE))
+        buffers = ctypes.create_string_buffer(b"\x5a" * (running.record.nr_requests * PAGE_SIZE))
         load.buffers = ctypes.addressof(buffers)
     compiled = running.executable.entry >= 0
     loop = compiled_generator() if compiled else generate
