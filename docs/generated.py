@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Pages that the code itself writes: rules, states, slots.  ``conf.py`` calls :func:`write` before each build."""
+"""Pages that the code itself writes: verbs, rules, states, slots.  ``conf.py`` calls :func:`write` at each build."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+
+from command_line import command_line
 
 from blkmq.compiler.rules import RULES
 from blkmq.dispatch.ownership import TABLE, State
@@ -88,7 +90,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES: dict[str, Callable[[], str]] = {"states": states, "rules": rules, "callbacks": slots}
+PAGES: dict[str, Callable[[], str]] = {
+    "command_line": command_line,
+    "states": states,
+    "rules": rules,
+    "callbacks": slots,
+}
 
 
 def write() -> None:

@@ -26,7 +26,7 @@ class Event(IntEnum):
     QUEUE_LAST = 2  #: queue_rq with is_last: sector
     QUEUE_RQS = 3  #: taken off the list of queue_rqs: sector
     COMMIT = 4  #: commit_rqs: queue
-    COMPLETE = 5  #: the complete callback: sector
+    COMPLETE = 5  #: the complete callback: bytes left
     TIMEOUT = 6  #: the timeout callback: sector
     UPDATE = 7  #: update: bytes left
     REST = 8  #: first byte of the data that is left
@@ -161,8 +161,15 @@ class Doorbell(Recording):
         return BlkEhTimerReturn.DONE
 
 
+@dataclass(frozen=True, kw_only=True)
+class InStepsConfig:
+    bad_sector: u64 = NR_SECTORS
+
+
 class InSteps(Recording):
     """Does a write sector by sector, and leaves its end to the complete callback."""
+
+    config: InStepsConfig
 
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
         self.disk.set_capacity(NR_SECTORS)
@@ -170,11 +177,14 @@ class InSteps(Recording):
 
     def take(self, rq: Request) -> BlkStatus:
         rq.start()
-        while rq.update(BlkStatus.OK, SECTOR_SIZE):
+        while rq.update(self.status_of(rq.sector), SECTOR_SIZE):
             self.record(Event.UPDATE, rq.nr_bytes)
             self.show_rest(rq)
         rq.complete()
         return BlkStatus.OK
+
+    def status_of(self, sector: int) -> BlkStatus:
+        return BlkStatus.MEDIUM if sector == self.config.bad_sector else BlkStatus.OK
 
     def show_rest(self, rq: Request) -> None:
         for segment in rq.segments():
@@ -182,7 +192,7 @@ class InSteps(Recording):
             return
 
     def complete(self, rq: Request) -> None:
-        self.record(Event.COMPLETE, rq.sector)
+        self.record(Event.COMPLETE, rq.nr_bytes)
         rq.end()
 
 
@@ -313,6 +323,7 @@ class Mistake(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ClumsyConfig:
+    queue_depth: u32 = 8
     mistake: Mistake = Mistake.NONE
 
 
@@ -325,7 +336,7 @@ class Clumsy(Recording):
         kept: Request
 
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
-        tag_set.queue_depth = 1
+        tag_set.queue_depth = self.config.queue_depth
         self.disk.set_capacity(NR_SECTORS)
         return Errno.OK
 

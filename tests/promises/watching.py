@@ -31,7 +31,7 @@ def batch(disk: InProcessDisk, sectors: list[int], *, queue: int = 0) -> list[Fu
 
 def status(future: Future[bytes]) -> BlkStatus:
     """How it ended; waits for that."""
-    error = future.exception()
+    error = future.exception(timeout=20)
     if error is None:
         return BlkStatus.OK
     assert isinstance(error, DiskError), error

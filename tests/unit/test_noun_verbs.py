@@ -24,7 +24,6 @@ from blkmq.dispatch.nouns.bad_blocks import (
 from blkmq.dispatch.nouns.hr_timer import hr_timer_cancel, hr_timer_start, timer_at
 from blkmq.dispatch.nouns.lock import mutex_enter, release_held, spin_lock_enter, spin_lock_exit
 from blkmq.dispatch.nouns.page_store import (
-    NR_PAGES_MAX,
     page_store_destroy,
     page_store_erase,
     page_store_get,
@@ -44,6 +43,7 @@ from blkmq.mq.bad_blocks import NR_RANGES_MAX, BadBlocks
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
+from blkmq.mq.page_store import NR_PAGES_MAX
 from blkmq.mq.xarray import XArray
 from blkmq.native.memory import byte_at, word_at
 

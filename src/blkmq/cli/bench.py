@@ -23,17 +23,28 @@ if TYPE_CHECKING:
     from blkmq.mq.errors import BlkmqError
     from blkmq.mq.operations import Operations
 
-NR_ERRORS_SHOWN = 5
-
 
 @click.command(short_help="Measure a driver, on each target.")
 @driver_argument
 @attributes_argument
 @click.option("--target", "targets", type=click.Choice(TARGETS), multiple=True, help="Repeatable; default: all.")
-@click.option("--depth", type=click.IntRange(1), default=128, show_default=True, help="Requests under way, at most.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of each target, in turn.")
-@click.option("--requests", type=click.IntRange(1), help="Of a round; default: as many as take 0.2 seconds.")
-@click.option("--write-percent", type=click.IntRange(0, 100), default=50, show_default=True, help="The rest are reads.")
+@click.option(
+    "--depth", metavar="N", type=click.IntRange(1), default=128, show_default=True, help="Requests under way, at most."
+)
+@click.option(
+    "--rounds", metavar="N", type=click.IntRange(1), default=5, show_default=True, help="Of each target, in turn."
+)
+@click.option(
+    "--requests", metavar="N", type=click.IntRange(1), help="Of a round; default: as many as take 0.2 seconds."
+)
+@click.option(
+    "--write-percent",
+    metavar="N",
+    type=click.IntRange(0, 100),
+    default=50,
+    show_default=True,
+    help="The rest are reads.",
+)
 @json_option
 def bench(
     driver: str,
@@ -190,8 +201,4 @@ def _result_json(contender: Contender) -> dict[str, Any]:
 
 def _complain(contender: Contender) -> None:
     total = contender.nr_requests * len(contender.loads)
-    errors = contender.errors()
-    hint = "the driver ended them with an error status"
-    if errors:
-        hint = "errors of its callbacks:\n" + "\n".join(f"  {error}" for error in errors[:NR_ERRORS_SHOWN])
-    echo_error(f"{contender.target}: {contender.nr_failed:,} of {total:,} requests failed", hint)
+    echo_error(f"{contender.target}: {contender.nr_failed:,} of {total:,} requests failed", contender.errors_hint())

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,9 @@ from blkmq.cli.driver_argument import attributes_argument, driver_argument, load
 from blkmq.cli.failure import ExitCode, refusal_json
 from blkmq.cli.output import echo_json, json_option
 from blkmq.cli.verdict import TARGETS, ask
+
+if TYPE_CHECKING:
+    from blkmq.compiler.refused import Refusal
 
 fold_option = click.option(
     "--fold/--no-fold", default=True, show_default=True, help="Take the values of modes as constants."
@@ -33,10 +37,16 @@ def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) ->
       blkmq check my_disk.py
       blkmq check my_disk.py blocksize=4096 --json
     """
-    made = new(load(driver), attributes)
-    answers = {target: _answer(made, target, fold) for target in TARGETS}
+    from blkmq.compiler.refused import Refused
+
+    cls = load(driver)
+    try:
+        made = new(cls, attributes)
+        answers = {target: _answer(made, target, fold) for target in TARGETS}
+    except Refused as error:
+        answers = {target: _no(error.refusals) for target in TARGETS}
     if as_json:
-        echo_json({"driver": driver, "class": type(made).__name__, "targets": answers})
+        echo_json({"driver": driver, "class": cls.__name__, "targets": answers})
     else:
         _show(answers)
     return ExitCode.DONE if answers["host"]["can"] else ExitCode.NO
@@ -44,17 +54,20 @@ def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) ->
 
 def _answer(driver: Any, target: str, fold: bool) -> dict[str, Any]:
     """Whether a target can, and what is against it."""
-    from blkmq.compiler.refused import Refused
+    from blkmq.compiler.refused import Refusal, Refused
     from blkmq.mq.errors import BlkmqError
 
     try:
         ask(driver, target, fold=fold)
     except Refused as error:
-        return {"can": False, "refusals": [refusal_json(refusal) for refusal in error.refusals]}
+        return _no(error.refusals)
     except BlkmqError as error:
-        text = {"file": "", "line": 0, "rule": "", "text": error.text, "source": "", "hint": error.hint}
-        return {"can": False, "refusals": [text]}
+        return _no([Refusal("", 0, "", error.text, hint=error.hint)])
     return {"can": True, "refusals": []}
+
+
+def _no(refusals: Iterable[Refusal]) -> dict[str, Any]:
+    return {"can": False, "refusals": [refusal_json(refusal) for refusal in refusals]}
 
 
 def _show(answers: dict[str, dict[str, Any]]) -> None:

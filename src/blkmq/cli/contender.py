@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
+from blkmq.mq.errors import BlkmqError
 from blkmq.transport.in_process.generator import Load, run_load
 from blkmq.transport.in_process.queue_thread import WorkThread
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from blkmq.mq.operations import Operations
 
 ROUND_SEC = 0.2  #: how long a round should take, unless the number of requests is given
+NR_ERRORS_SHOWN = 5
 GRACE_SEC = 1.0  #: how long an interrupted round may still take
 
 
@@ -56,6 +58,9 @@ class Contender:
     def warm_up(self) -> None:
         """Compiles the load, touches the memory, and finds out how many requests fill a round."""
         load = self._load(self.depth)
+        if load.nr_failed == load.nr_requests:
+            text = f"{self.target}: each of the first {load.nr_requests} requests failed"
+            raise BlkmqError(text, hint=self.errors_hint())
         wanted = self.nr_requests
         while not wanted:
             load = self._load(load.nr_requests * 4)
@@ -96,25 +101,34 @@ class Contender:
         """The driver's errors, each once."""
         return list(dict.fromkeys(str(report) for report in self.running.reports()))
 
+    def errors_hint(self) -> str:
+        """Why requests fail."""
+        errors = self.errors()[:NR_ERRORS_SHOWN]
+        if errors:
+            return "\n".join(["its callbacks have errors:", *(f"  {error}" for error in errors)])
+        if self.running.counters()["nr_timeouts"]:
+            return "they timed out: a request that was started has to be ended, by rq.end(status)"
+        return "the driver ended them with an error status"
+
 
 def in_thread(work: Callable[[], Load]) -> Load:
     """Runs on a thread of its own, so that Ctrl-C reaches us and not the driver."""
     results: list[Load] = []
     errors: list[BaseException] = []
+    done = threading.Event()  # Thread.join() takes a thread for dead when Ctrl-C interrupts it (Python 3.11)
 
     def run() -> None:
         try:
             results.append(work())
         except BaseException as error:
             errors.append(error)
+        done.set()
 
-    thread = threading.Thread(target=run, name="blkmq-bench", daemon=True)
-    thread.start()
+    threading.Thread(target=run, name="blkmq-bench", daemon=True).start()
     try:
-        thread.join()
+        done.wait()
     except KeyboardInterrupt:
-        thread.join(GRACE_SEC)
-        if thread.is_alive():
+        if not done.wait(GRACE_SEC):
             raise AbandonedError from None
         raise
     if errors:

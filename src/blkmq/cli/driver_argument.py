@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from blkmq.mq.configuration import Attribute
     from blkmq.mq.operations import Operations
 
-F = TypeVar("F", bound=Callable[..., Any])
-
+WORDS = "blkmq.attributes"  #: where completion finds the words before, in ``ctx.meta``
 NR_LEVELS_MAX = 8  #: directories that completion goes down by itself where there is only one way
 
 
@@ -36,9 +36,17 @@ def load(text: str) -> type[Operations]:
 
 
 def new(cls: type[Operations], attributes: Mapping[str, str]) -> Operations:
-    """A driver with the attributes of the command line."""
+    """A driver with the attributes of the command line; a class that cannot have any is Refused."""
+    from blkmq.compiler.frontend import translate
     from blkmq.device.driver_source import new_driver
+    from blkmq.mq.configuration import attributes_of
+    from blkmq.mq.errors import ConfigError
 
+    try:
+        attributes_of(cls)
+    except ConfigError:
+        translate(cls)  # says where, and what else there is
+        raise
     with users_output():
         return new_driver(cls, attributes)
 
@@ -83,9 +91,13 @@ def complete_attribute(ctx: click.Context, param: click.Parameter, incomplete: s
     from blkmq.mq.configuration import attributes_of
 
     try:
-        attributes = {attribute.name: attribute for attribute in attributes_of(load(ctx.params["driver"]))}
-    except (Exception, SystemExit):  # an incomplete line may be wrong in any way
+        with contextlib.redirect_stderr(io.StringIO()):
+            attributes = {attribute.name: attribute for attribute in attributes_of(load(ctx.params["driver"]))}
+    except Exception:  # an incomplete line may be wrong in any way
         return []
+    if name := _name_before(ctx.meta.get(WORDS, ())):
+        values = example_values(attributes[name]) if name in attributes else []
+        return [CompletionItem(value) for value in values if value.startswith(incomplete)]
     name, equals, _ = incomplete.partition("=")
     near = [attribute for attribute in attributes.values() if attribute.name.startswith(name)]
     if equals:
@@ -95,6 +107,13 @@ def complete_attribute(ctx: click.Context, param: click.Parameter, incomplete: s
         words += [f"{near[0].name}={value}" for value in example_values(near[0])]
     docs = {a.name: a.doc for a in near}
     return [CompletionItem(w, help=docs[w.partition("=")[0]] or None) for w in words if w.startswith(incomplete)]
+
+
+def _name_before(words: Sequence[str]) -> str:
+    """The attribute whose value is wanted in a shell that takes = for a word of its own, as bash does."""
+    if len(words) > 1 and words[-1] == "=":
+        return words[-2]
+    return words[-1] if words and "=" not in words[-1] else ""
 
 
 def example_values(attribute: Attribute) -> list[str]:
@@ -108,8 +127,9 @@ def example_values(attribute: Attribute) -> list[str]:
 
 # --- the words ---------------------------------------------------------------------------------------------
 def _as_mapping(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    ctx.meta[WORDS] = words
     attributes: dict[str, str] = {}
-    for word in words:
+    for word in words if not ctx.resilient_parsing else ():
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{word!r} is no ATTR=VALUE", ctx)

@@ -11,29 +11,22 @@ from dataclasses import replace
 from blkmq.compiler.convert import as_number, negated, number, test
 from blkmq.compiler.nouns import BOOL, S64, is_flag
 from blkmq.compiler.program import (
-    Assign,
     Binary,
     Bool,
     Check,
     Choose,
     Compare,
-    Do,
     Expr,
     Extreme,
-    Fetch,
     Guard,
-    If,
     Int,
-    Invoke,
     Kind,
-    Local,
     SegmentLength,
-    Stmt,
     Truth,
     Unary,
 )
 from blkmq.compiler.scope import Scope, lowers
-from blkmq.compiler.walk import expressions_in
+from blkmq.compiler.walk import expressions_in, locals_in, statements_in
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX, S64_MIN
 
@@ -51,38 +44,31 @@ _FOLD: dict[str, Callable[[int, int], int]] = {
 
 def in_order(scope: Scope, nodes: Sequence[ast.expr], lower: Callable[[Scope, ast.expr], Expr]) -> list[Expr]:
     """Lowers operands from left to right; what a later one could change of an earlier one is kept aside."""
-    done: list[tuple[int, Expr]] = []
+    done: list[tuple[int, Expr]] = []  # where in the block each was ready
     for node in nodes:
-        before = len(scope.out)
         expr = lower(scope, node)
-        added = scope.out[before:]
         for i, (at, earlier) in enumerate(done):
-            if added and _changed_by(earlier, added):
-                tail = scope.out[at:]
-                del scope.out[at:]
-                kept = scope.spill(earlier)
-                scope.out.extend(tail)
+            kept = as_it_was(scope, earlier, at)
+            if kept is not earlier:
                 done = [(a + (a >= at), e) for a, e in done]
                 done[i] = (at + 1, kept)
         done.append((len(scope.out), expr))
     return [expr for _, expr in done]
 
 
-def _changed_by(expr: Expr, statements: Sequence[Stmt]) -> bool:
+def as_it_was(scope: Scope, expr: Expr, at: int) -> Expr:
+    """The expression's value at an earlier place in the block: kept there, if statements since then change it."""
+    since = scope.out[at:]
     changed: set[str] = set()
-    for statement in statements:
-        if isinstance(statement, If):
-            if _changed_by(expr, [*statement.then, *statement.otherwise]):
-                return True
-        elif isinstance(statement, Assign | Fetch | Do | Invoke):
-            changed.add(statement.target)
-            if isinstance(statement, Do):
-                changed.add(statement.segment)
-    return any(
-        (isinstance(part, Local) and part.name in changed)
-        or (isinstance(part, SegmentLength) and part.segment in changed)
-        for part in expressions_in(expr)
-    )
+    for statement in statements_in(since):
+        changed |= {getattr(statement, "target", ""), getattr(statement, "segment", "")}
+    lengths = {part.segment for part in expressions_in(expr) if isinstance(part, SegmentLength)}
+    if changed.isdisjoint(locals_in(expr) | lengths):
+        return expr
+    del scope.out[at:]
+    kept = scope.spill(expr)
+    scope.out.extend(since)
+    return kept
 
 
 @lowers(ast.BinOp)

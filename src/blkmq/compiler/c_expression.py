@@ -143,7 +143,8 @@ def _print(expr: Expr) -> tuple[str, int]:
         case Binary():
             return _binary(expr)
         case Unary():
-            return ("!" if expr.op == "not" else expr.op) + _operand(expr.value, _PRIMARY), _UNARY
+            text = _operand(expr.value, _PRIMARY)
+            return (f"!{text}", _COMPARE) if expr.op == "not" else (f"{expr.op}{text}", _UNARY)
         case Compare():
             return _compare(expr)
         case Logic():
@@ -162,7 +163,8 @@ def _print(expr: Expr) -> tuple[str, int]:
                 return f"{PRESENT[expr.value.type.kind]}({expression(expr.value)})", _PRIMARY
             return f"{_operand(expr.value, _SUM)} != 0", _COMPARE
         case AsInt():
-            return f"(s64){_operand(expr.value, _UNARY)}", _UNARY
+            # Not a cast: gcc would look through it and warn of `~(s64)flag`.
+            return f"{_operand(expr.value, _OR)} ? 1LL : 0", _CHOICE
         case SegmentLength():
             return f"blkmq_segment_len(call, &{c_name(expr.segment)})", _PRIMARY
     raise TypeError(f"no C for {expr!r}")
@@ -187,7 +189,7 @@ def _binary(expr: Binary) -> tuple[str, int]:
 def _compare(expr: Compare) -> tuple[str, int]:
     if expr.op in ("is", "is not", "==", "!=") and isinstance(expr.right, Absent):
         negated = "!" if expr.op in ("is", "==") else ""
-        return f"{negated}{PRESENT[expr.left.type.kind]}({expression(expr.left)})", _UNARY
+        return f"{negated}{PRESENT[expr.left.type.kind]}({expression(expr.left)})", _COMPARE
     return f"{_operand(expr.left, _SUM)} {expr.op} {_operand(expr.right, _SUM)}", _COMPARE
 
 

@@ -37,12 +37,12 @@ def print_c(program: Program, *, lines: bool = True) -> str:
         text += [*_record(program, record), CLine("")]
     for function in program.functions:
         name = PurePath(program.files[function.file]).name
-        text += [CLine(f"/* {function.name}, {name}:{function.line} */")]
+        text += [CLine(f"/* {_comment(f'{function.name}, {name}:{function.line}')} */")]
         text += [*_mapped(program, function, lines), CLine("")]
     if lines:
         text.append(CLine('#line 1 "entry"'))
     text += _entry(program)
-    return "".join(f"{line.text}\n" for line in text)
+    return "".join(f"{part}\n" for line in text for part in wrapped(line.text))
 
 
 def _head(program: Program) -> Iterator[CLine]:
@@ -50,7 +50,7 @@ def _head(program: Program) -> Iterator[CLine]:
     yield CLine(f"/* Driver {program.name}, printed by blkmq: change the Python, not this.")
     yield CLine(" *")
     for number, file in enumerate(program.files):
-        yield CLine(f" * file {number}: {file}")
+        yield CLine(f" * file {number}: {_comment(file)}")
     for name, value in program.folded.items():
         yield CLine(f" * {name} is {value} in this text")
     yield CLine(" */")
@@ -62,11 +62,17 @@ def _record(program: Program, record: Record) -> Iterator[CLine]:
     yield CLine(f"struct {record.name} {{")
     for field in record.fields:
         length = f"[{field.length}]" if field.length else ""
-        comment = " ".join(filter(None, (field.enum, *field.unit.split()))).replace("*/", "* /")
-        yield CLine(f"\t{_field_type(field)} {c_name(field.name)}{length};" + (f" /* {comment} */" if comment else ""))
+        text = f"\t{_field_type(field)} {c_name(field.name)}{length};"
+        comment = _comment(f"{field.enum} {field.unit}")
+        yield CLine(f"{text} /* {comment} */" if comment else text)
     if not record.fields:
         yield CLine("\ts64 nothing;")
     yield CLine("};")
+
+
+def _comment(text: str) -> str:
+    """Any text on one line of a comment."""
+    return " ".join(text.split()).replace("*/", "* /")
 
 
 def _field_type(field: Field) -> str:
@@ -96,15 +102,26 @@ def _mapped(program: Program, function: Function, lines: bool) -> Iterator[CLine
 def wrapped(text: str) -> Iterator[str]:
     """A line of C, broken behind a comma or an operator where it is longer than the kernel likes."""
     indent = "\t" * (len(text) - len(text.lstrip("\t")) + 2)
-    while len(text.expandtabs(8)) > MAX_COLUMNS:
-        ends = [match.end() for match in re.finditer(r"\S(,|\|\||&&) ", text)]
-        fitting = [end for end in ends if len(text[:end].rstrip().expandtabs(8)) <= MAX_COLUMNS]
+    while _columns(text) > MAX_COLUMNS and not text.startswith("#"):
+        fitting = [[e for e in _ends(mark, text) if _columns(text[:e]) <= MAX_COLUMNS] for mark in _BREAKS]
+        ends = next(filter(None, fitting), _ends(_BREAKS[0], text)[:1])
         if not ends:
             break
-        cut = max(fitting, default=ends[0])
-        yield text[:cut].rstrip()
-        text = indent + text[cut:]
+        yield text[: ends[-1]].rstrip()
+        text = indent + text[ends[-1] :]
     yield text
+
+
+#: Behind what a line is broken; the second only where the first does not help.  Not within a comment.
+_BREAKS = (re.compile(r"\S(,|\|\||&&) "), re.compile(r"\S (<<|>>|[-+&|^?:]|(?<!/)\*) "))
+
+
+def _ends(mark: re.Pattern[str], text: str) -> list[int]:
+    return [match.end() for match in mark.finditer(text)]
+
+
+def _columns(text: str) -> int:
+    return len(text.rstrip().expandtabs(8))
 
 
 def _entry(program: Program) -> Iterator[CLine]:

@@ -42,6 +42,8 @@ from blkmq.compiler.program import (
     Store,
 )
 
+CALLING = ("start", "queue")  #: the verbs of HrTimer and Work that are told which slot to call
+
 
 @dataclass
 class _Loop:
@@ -161,7 +163,7 @@ class FunctionPrinter(Lines):
         elif s.subject is not None:
             arguments.append(expression(s.subject))
         arguments += map(expression, s.args)
-        if s.slot >= 0:
+        if s.slot >= 0 and s.verb in CALLING:
             arguments.append(str(s.slot))
         verb = f"blkmq_{snake(s.noun)}_{s.verb}" if s.noun else f"blkmq_{s.verb}"
         self._call(s.target, verb, arguments, s.line)
@@ -190,7 +192,8 @@ class FunctionPrinter(Lines):
             case Check.ASSERT:
                 self._leave_if(f"blkmq_bad_assert(call, {left})", s.line)
             case Check.PRESENT:
-                self._leave_if(f"blkmq_bad(call, !{left}, BLKMQ_FAULT_{s.fault.name}, 0)", s.line)
+                absent = expression(negated(s.left))
+                self._leave_if(f"blkmq_bad(call, {absent}, BLKMQ_FAULT_{s.fault.name}, 0)", s.line)
             case Check.MEMBER:
                 value = self._once("stored", s.left, s.line)
                 self._put(f"switch ({value}) {{", s.line)

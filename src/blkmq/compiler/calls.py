@@ -37,7 +37,7 @@ from blkmq.compiler.program import (
 )
 from blkmq.compiler.scope import Rejected, Scope, lowers
 from blkmq.compiler.signatures import Signature
-from blkmq.compiler.source import is_python_function
+from blkmq.compiler.source import is_helper, is_python_function, package_of
 from blkmq.compiler.verbs import call_verb, do
 from blkmq.mq.errors import Fault
 from blkmq.mq.verb import verb_of
@@ -108,11 +108,10 @@ def _call_known(scope: Scope, node: ast.Call, target: object) -> Expr:
         return builtin.lower(scope, node, node.args)
     if callable(target) and target in REFUSED_BUILTINS:
         raise scope.refused(REFUSED_BUILTINS[target], node)
-    if is_python_function(target):
-        if verb_of(target):
-            return do(scope, node, _signature(target))
-        if not target.__module__.startswith("blkmq.mq.") and target.__qualname__ == target.__name__:
-            return _invoke(scope, node, scope.driver.helper(target))
+    if is_python_function(target) and verb_of(target):
+        return do(scope, node, _signature(target))
+    if is_helper(target, package_of(scope.driver.cls)):
+        return _invoke(scope, node, scope.driver.helper(target))
     raise scope.refused("call", node)
 
 

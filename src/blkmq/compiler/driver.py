@@ -14,7 +14,7 @@ from blkmq.compiler.nouns import noun_records
 from blkmq.compiler.program import Field, Function, Kind, Parameter, Place, Root, Type
 from blkmq.compiler.records import record_name, records_of
 from blkmq.compiler.refused import Refusal
-from blkmq.compiler.rules import RULES
+from blkmq.compiler.rules import refusal
 from blkmq.compiler.scope import Scope
 from blkmq.compiler.signatures import Signature, read_signature
 from blkmq.compiler.source import FunctionSource, class_node, function_source, is_python_function
@@ -69,10 +69,8 @@ class Driver:
         self, rule: str, source: str, file: str = "", line: int = 0, *, detail: str = "", hint: str = ""
     ) -> None:
         """Notes a refusal; without a place it is the class's own."""
-        text = RULES[rule].text + (f" ({detail})" if detail else "")
-        self.refusals.append(
-            Refusal(file or self.file, line or self.line, rule, text, source, hint or RULES[rule].hint)
-        )
+        place = (file, line) if file else (self.file, self.line)
+        self.refusals.append(refusal(rule, *place, source, detail=detail, hint=hint))
 
     # --- functions ----------------------------------------------------------------------------------------
     def method(self, function: FunctionType, owner: type) -> Signature:

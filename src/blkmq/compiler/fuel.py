@@ -29,6 +29,7 @@ class Frame(threading.local):
 
     def __init__(self) -> None:
         self.meter: Meter = Tank(FUEL_CONTROL)
+        self.left_at: tuple[str, int] = ("?", 0)  #: where a callback returned something else than OK
 
     @property
     def fuel(self) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
-import sysconfig
 from collections.abc import Callable
 from enum import IntEnum
 from types import CellType, CodeType, FunctionType, ModuleType
@@ -19,10 +18,9 @@ from weakref import WeakSet
 
 from blkmq.compiler import checked
 from blkmq.compiler.fuel import burn
-from blkmq.compiler.source import function_source, is_python_function
+from blkmq.compiler.source import function_source, is_helper
 
 PREFIX = "_blkmq_"
-_SYSTEM = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 SuperOf = Callable[[Any], Any]
 
@@ -57,15 +55,6 @@ class Instrumenter:
         if function not in self._cells:
             self.function(function)
         return self._cells[function]
-
-    def is_helper(self, value: object) -> bool:
-        """Whether a function is the driver's own or of its project, and no library's."""
-        if not is_python_function(value) or hasattr(value, "__wrapped__"):
-            return False
-        top, _, rest = value.__module__.partition(".")
-        if top == "blkmq" and not rest.startswith(("drivers", "faults")):
-            return False
-        return top in (self.package, "blkmq") or not value.__code__.co_filename.startswith(_SYSTEM)
 
     def _rewritten(self, function: FunctionType, owner: str, super_of: SuperOf | None) -> FunctionType:
         source = function_source(function)
@@ -203,8 +192,7 @@ class _Rewriter(ast.NodeTransformer):
             return self.call("member", checked.member, func, *node.args, at=node)
         if value is abs:
             node.func = ast.copy_location(self.twin("abs", checked.absolute), func)
-        elif self.home.is_helper(value):
-            assert isinstance(value, FunctionType)
+        elif is_helper(value, self.home.package):
             name = f"helper_{ast.unparse(func).replace('.', '_')}"
             node.func = ast.copy_location(self.twin(name, self.home.helper(value)), func)
         return node

@@ -14,7 +14,7 @@ from blkmq.compiler.instrument import Instrumenter
 from blkmq.compiler.nouns import FIELD_NOUNS
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import INHERITED, records_of
-from blkmq.compiler.source import is_python_function
+from blkmq.compiler.source import is_python_function, package_of
 from blkmq.mq.array import Array, array_of
 from blkmq.mq.at_rest import AtRest, at_rest
 from blkmq.mq.errors import DriverError, DriverValueError
@@ -88,7 +88,7 @@ def _names(cls: type) -> dict[str, Any]:
 # --- methods -------------------------------------------------------------------------------------------
 def _methods(cls: type, root: type) -> dict[str, Any]:
     """The instrumented methods of a class and its bases up to blkmq's own, as one namespace."""
-    home = Instrumenter(cls.__module__.partition(".")[0])
+    home = Instrumenter(package_of(cls))
     twins: dict[tuple[type, str], Any] = {}
     namespace: dict[str, Any] = {}
     for owner in reversed(cls.__mro__):

@@ -260,6 +260,8 @@ def assigned_when(node: ast.expr, outcome: bool) -> set[str]:
     if isinstance(node, ast.BoolOp):
         all_ran = isinstance(node.op, ast.And) is outcome
         return set().union(*(assigned_when(v, outcome) for v in (node.values if all_ran else node.values[:1])))
+    if isinstance(node, ast.Compare) and not outcome:
+        return set().union(*(assigned_when(v, True) for v in (node.left, node.comparators[0])))
     return {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
 
 

@@ -7,7 +7,7 @@ import ast
 import builtins
 
 from blkmq.compiler.arithmetic import in_order
-from blkmq.compiler.convert import number
+from blkmq.compiler.convert import number, type_name
 from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, is_parameter
 from blkmq.compiler.nouns import BOOL, S64
@@ -99,33 +99,20 @@ def _for_segments(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call,
 
 
 def _for_range(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call) -> None:
-    if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
-        raise scope.refused("for", node)
-    bounds = in_order(scope, call.args, number)
-    start, stop = (Int(S64, 0), bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
-    step = bounds[2] if len(bounds) == 3 else Int(S64, 1)
-    if not isinstance(step, Int) or step.value == 0:
-        raise scope.refused("range-step", node)
     in_body = assignment_counts(ast.Module(node.body, []))
-    if not isinstance(stop, Int) and not (isinstance(stop, Local) and _rests(scope, stop, in_body, target.id)):
-        stop = scope.spill(stop, f"{target.id}_stop")
+    start, stop, step = _bounds(scope, node, target.id, call, in_body)
     before = set(scope.assigned or set())
     # Python leaves the last value in the variable and forgets what the body does to it: then count aside.
     aside = target.id in before or target.id in in_body or is_parameter(scope, target.id)
     line, name = scope.line, target.id
-    if aside:
-        counter: Local = scope.temp(f"{name}_next", S64)
-    else:
-        counter = Local(S64, name)
-        if scope.types.get(name, S64) != S64:
-            raise scope.refused("type-changes", node)
-        scope.types[name] = S64
-    low, high = scope.interval(start)[0], scope.interval(stop)[1]
+    if not aside and scope.types.setdefault(name, S64) != S64:
+        raise scope.refused("type-changes", node, f"{name} is {type_name(scope.types[name])}")
+    counter = scope.temp(f"{name}_next", S64) if aside else Local(S64, name)
+    low, high = scope.interval(start)[0], scope.interval(stop)[1] - 1
     if step.value < 0:
-        low, high = scope.interval(stop)[0] + 1, scope.interval(start)[1] + 1
-    if low < high:
-        # Known in the body only: behind the loop a count has gone one step too far.
-        scope.ranges[counter.name] = (low, high - 1)
+        low, high = scope.interval(stop)[0] + 1, scope.interval(start)[1]
+    if low <= high:
+        scope.ranges[counter.name] = (low, high)  # in the body: behind the loop a count has gone one step too far
     scope.emit(Assign(line, counter.name, start))
     scope.assigned = before | {name}
     with scope.block() as body:
@@ -134,16 +121,26 @@ def _for_range(scope: Scope, node: ast.For, target: ast.Name, call: ast.Call) ->
         inner, _ = _body(scope, node.body)
     body += inner
     scope.assigned = before
-    op = "<" if step.value > 0 else ">"
-    advance = Assign(line, counter.name, _advanced(scope, counter, stop, step))
-    if not aside:
-        scope.ranges.pop(name, None)
-    scope.emit(Loop(line, [], Compare(BOOL, op, counter, stop), body, [advance]))
+    scope.ranges.pop(counter.name, None)
+    test = Compare(BOOL, "<" if step.value > 0 else ">", counter, stop)
+    scope.emit(Loop(line, [], test, body, [Assign(line, counter.name, _advanced(scope, counter, stop, step))]))
 
 
-def _rests(scope: Scope, stop: Local, in_body: dict[str, int], target: str) -> bool:
-    """Whether a bound keeps its value while the loop runs."""
-    return stop.name not in in_body and stop.name != target
+def _bounds(
+    scope: Scope, node: ast.For, target: str, call: ast.Call, in_body: dict[str, int]
+) -> tuple[Expr, Expr, Int]:
+    """Start, stop and step of a range; stop keeps its value while the loop runs."""
+    if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
+        raise scope.refused("for", node)
+    bounds = in_order(scope, call.args, number)
+    start, stop = (Int(S64, 0), bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
+    step = bounds[2] if len(bounds) == 3 else Int(S64, 1)
+    if not isinstance(step, Int) or step.value == 0:
+        raise scope.refused("range-step", node)
+    rests = isinstance(stop, Local) and stop.name not in in_body and stop.name != target
+    if not isinstance(stop, Int) and not rests:
+        stop = scope.spill(stop, f"{target}_stop")
+    return start, stop, step
 
 
 def _advanced(scope: Scope, counter: Expr, stop: Expr, step: Int) -> Expr:

@@ -260,7 +260,7 @@ class _Body:
     def loop(self, stmt: Loop) -> None:
         self.at = -1
         step_lines = self.captured(stmt.step)
-        burn = [f"if {self.verb('burn')}(call, 1):", f"    return {nothing(self.function.returns)}", *step_lines]
+        burn = [*self.burn(stmt.line), *step_lines]
         if stmt.head:
             self.put("while True:")
             self.depth += 1
@@ -271,6 +271,14 @@ class _Body:
         else:
             self.put(f"while {self.text(stmt.test)}:")
         self.turn(stmt.body, burn)
+
+    def burn(self, line: int) -> list[str]:
+        """A back edge's fuel; only an error notes the line."""
+        return [
+            f"if {self.verb('burn')}(call, 1):",
+            f"    call.error_at = {self.function.file << LINE_BITS | line}",
+            f"    return {nothing(self.function.returns)}",
+        ]
 
     def turn(self, body: Sequence[Stmt], behind: list[str]) -> None:
         """A loop's body and what follows it on every turn."""
@@ -301,8 +309,7 @@ class _Body:
         self.put(f"while {self.verb('segment_more')}(call, {target}):")
         self.at = -1
         behind = [
-            f"if {self.verb('burn')}(call, 1):",
-            f"    return {nothing(self.function.returns)}",
+            *self.burn(stmt.line),
             f"call.at = {self.function.file << LINE_BITS | stmt.line}",
             f"{target} = {self.verb('segment_next')}({target})",
         ]
@@ -330,7 +337,7 @@ class _Body:
 
 def _not_among(value: str, members: tuple[int, ...]) -> str:
     """Text of the test that a value is none of the sorted members."""
-    if members == tuple(range(members[0], members[-1] + 1)):
+    if len(members) == members[-1] - members[0] + 1:
         return f"{value} < {members[0]} or {value} > {members[-1]}"
     return " and ".join(f"{value} != {member}" for member in members)
 

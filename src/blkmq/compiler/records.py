@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 from blkmq.compiler.nouns import CALLERS, FIELD_NOUNS, integer_field
 from blkmq.compiler.program import Field, Record
 from blkmq.compiler.refused import Refusal
-from blkmq.compiler.rules import RULES
+from blkmq.compiler.rules import refusal
 from blkmq.compiler.source import class_node, field_sources
 from blkmq.mq.array import array_of
 from blkmq.mq.at_rest import at_rest
@@ -47,33 +47,37 @@ def record_name(driver: type, role: str) -> str:
 def records_of(driver: type, refusals: list[Refusal] | None) -> tuple[Record, ...]:
     """Config, driver, Pdu, Hw and Shared of a driver class, in this order.
 
-    What no compiled driver can have as a field goes to ``refusals``; with None, it is left out.
+    What no compiled driver can have as a field is left out, and goes to ``refusals`` unless that is None.
     """
-    own = _record(driver, record_name(driver, ""), "", refusals)
+    notes: list[Refusal] = [] if refusals is None else refusals
+    own = _record(driver, record_name(driver, ""), "", notes)
     nested = Field("config", record=record_name(driver, "config"))
     records = (
-        _record(_config(driver, refusals), record_name(driver, "config"), "config", refusals),
-        Record(own.name, (nested, *own.fields), own.file, own.line),
+        _record(_config(driver, notes), record_name(driver, "config"), "config", notes),
+        dataclasses.replace(own, fields=(nested, *own.fields)),
         *(
-            _record(getattr(driver, title), record_name(driver, title.lower()), title.lower(), refusals)
+            _record(getattr(driver, title), record_name(driver, title.lower()), title.lower(), notes)
             for title in ("Pdu", "Hw", "Shared")
         ),
     )
-    return tuple(_with_slots(records, refusals))
+    return tuple(_with_slots(records, notes))
 
 
-def _config(driver: type, refusals: list[Refusal] | None) -> type | None:
+def _config(driver: type, refusals: list[Refusal]) -> type | None:
     try:
         return config_class_of(driver)
     except ConfigError as error:
-        if refusals is not None and not refusals:  # else the driver's annotations were not understood at all
-            node = class_node(driver)
-            file, line = (node[1], node[0].lineno) if node else ("?", 0)
-            refusals.append(Refusal(file, line, "annotation", error.text, hint=error.hint))
+        if not refusals:  # else the driver's annotations were not understood at all
+            refusals.append(refusal("annotation", *_place(driver), error.text, hint=error.hint))
         return None
 
 
-def _with_slots(records: Iterable[Record], refusals: list[Refusal] | None) -> Iterator[Record]:
+def _place(cls: type) -> tuple[str, int]:
+    found = class_node(cls)
+    return (found[1], found[0].lineno) if found else (cls.__module__, 0)
+
+
+def _with_slots(records: Iterable[Record], refusals: list[Refusal]) -> Iterator[Record]:
     """Numbers the fields whose methods are called back, after the slots that every driver has."""
     number = len(SLOTS)
     for index, record in enumerate(records):
@@ -85,38 +89,32 @@ def _with_slots(records: Iterable[Record], refusals: list[Refusal] | None) -> It
                 field, number = dataclasses.replace(field, slot=number, method=method), number + 1
             fields.append(field)
         yield dataclasses.replace(record, fields=tuple(fields))
-        if number > NR_SLOTS_MAX and refusals is not None:
-            text = f"at most {NR_SLOTS_MAX - len(SLOTS)} timers and works"
-            hint = "one timer can serve many ends"
-            refusals.append(Refusal(record.file, record.line, "caller-method", text, hint=hint))
+        if number > NR_SLOTS_MAX:
+            text = f"more than {NR_SLOTS_MAX - len(SLOTS)} of them"
+            refusals.append(refusal("caller-method", record.file, record.line, text, hint="let some share a method"))
 
 
-def _record(cls: type | None, name: str, role: str, refusals: list[Refusal] | None) -> Record:
+def _record(cls: type | None, name: str, role: str, refusals: list[Refusal]) -> Record:
     if cls is None:
         return Record(name, ())
-    found = class_node(cls)
-    file, line = (found[1], found[0].lineno) if found else ("", 0)
-    lines, docs = field_sources(cls), doc_comments(cls)
-    fields = []
+    file, line = _place(cls)
     try:
         hints = get_type_hints(cls, include_extras=True)
     except NameError as error:
-        if refusals is not None:
-            rule = RULES["annotation-name"]
-            text = f"{rule.text} (no {error.name} there)"
-            refusals.append(Refusal(file, line, rule.name, text, f"class {cls.__name__}", rule.hint))
+        source = f"class {cls.__name__}"
+        refusals.append(refusal("annotation-name", file, line, source, detail=f"no {error.name} there"))
         return Record(name, (), file, line)
+    sources, docs = field_sources(cls), doc_comments(cls)
+    fields = []
     for field_name, annotation in hints.items():
-        constant = annotation in (ClassVar, Final) or get_origin(annotation) in (ClassVar, Final)
-        if constant or (not role and field_name in INHERITED):
+        is_constant = annotation in (ClassVar, Final) or get_origin(annotation) in (ClassVar, Final)
+        if is_constant or (not role and field_name in INHERITED):
             continue
         field = _field(cls, field_name, annotation, NOUNS_IN[role], docs.get(field_name, ""), arrays=role != "config")
         if isinstance(field, Field):
             fields.append(field)
-        elif refusals is not None:
-            rule = RULES[field]
-            at_file, at_line, text = lines.get(field_name, (file, line, field_name))
-            refusals.append(Refusal(at_file, at_line, rule.name, rule.text, text, rule.hint))
+        else:
+            refusals.append(refusal(field, *sources.get(field_name, (file, line, field_name))))
     return Record(name, tuple(fields), file, line)
 
 

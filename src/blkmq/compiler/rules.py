@@ -13,7 +13,7 @@ from blkmq.compiler.refused import Refusal, Refused
 from blkmq.compiler.rules_of_drivers import DRIVERS
 from blkmq.compiler.rules_of_values import VALUES
 
-__all__ = ["RULES", "Refusal", "Refused", "Rule", "example_module"]
+__all__ = ["RULES", "Refusal", "Refused", "Rule", "example_module", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,13 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {row[0]: Rule(*row[:4], textwrap.dedent(row[4]).strip()) for row in (*DRIVERS, *VALUES)}
+
+
+def refusal(rule: str, file: str, line: int, source: str, *, detail: str = "", hint: str = "") -> Refusal:
+    """The refusal of a place that breaks a rule; ``detail`` goes behind the rule's text, ``hint`` replaces its own."""
+    text = RULES[rule].text + (f" ({detail})" if detail else "")
+    return Refusal(file, line, rule, text, source, hint or RULES[rule].hint)
+
 
 _IMPORTS = """\
 from __future__ import annotations

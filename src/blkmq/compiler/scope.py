@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from blkmq.compiler.intervals import Interval, interval_of
 from blkmq.compiler.program import Assign, Expr, Fetch, Int, Kind, Local, Place, Root, Stmt, Type
 from blkmq.compiler.refused import Refusal
-from blkmq.compiler.rules import RULES
+from blkmq.compiler.rules import refusal
 from blkmq.compiler.source import names_seen_by
 
 if TYPE_CHECKING:
@@ -107,10 +107,8 @@ class Scope:
     # --- refusing -------------------------------------------------------------------------------
     def refused(self, rule: str, node: ast.AST, detail: str = "", *, hint: str = "") -> Rejected:
         """What to raise to reject the statement that is being lowered, because of ``node``."""
-        text = RULES[rule].text + (f" ({detail})" if detail else "")
         line = getattr(node, "lineno", self.line)
-        source = source_of(node)
-        return Rejected(Refusal(self.file, line, rule, text, source, hint or RULES[rule].hint))
+        return Rejected(refusal(rule, self.file, line, source_of(node), detail=detail, hint=hint))
 
     # --- statements and temporaries ---------------------------------------------------------------
     def emit(self, statement: Stmt) -> None:

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from blkmq.compiler.nouns import NONE, SINGLES, constant, in_flight
 from blkmq.compiler.program import Expr, Kind, Place, Root, Type
 from blkmq.compiler.refused import Refusal
-from blkmq.compiler.rules import RULES
+from blkmq.compiler.rules import refusal
 from blkmq.compiler.source import FunctionSource, names_seen_by
 
 
@@ -62,12 +62,11 @@ class _Reader:
         signature = inspect.signature(source.function)
         self.defaults = {n: p.default for n, p in signature.parameters.items()}
 
-    def refuse(self, rule: str, node: ast.AST, detail: str = "", shown: str = "") -> None:
+    def refuse(self, rule: str, node: ast.AST, detail: str = "") -> None:
         self.broken = True
-        text = RULES[rule].text + (f" ({detail})" if detail else "")
         line = getattr(node, "lineno", self.source.node.lineno)
-        shown = shown or (f"def {node.name}" if isinstance(node, ast.FunctionDef) else ast.unparse(node))
-        self.refusals.append(Refusal(self.source.file, line, rule, text, shown, RULES[rule].hint))
+        shown = f"def {node.name}" if isinstance(node, ast.FunctionDef) else ast.unparse(node)
+        self.refusals.append(refusal(rule, self.source.file, line, shown, detail=detail))
 
     def hints(self) -> dict[str, Any] | None:
         function = self.source.function

@@ -7,10 +7,11 @@ import ast
 import inspect
 import linecache
 import os
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, TypeGuard
 
 
@@ -38,11 +39,34 @@ def is_python_function(value: object) -> TypeGuard[FunctionType]:
     return isinstance(value, FunctionType)
 
 
+_SYSTEM = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def is_helper(value: object, package: str) -> TypeGuard[FunctionType]:
+    """Whether a value is a helper function of a driver from this top-level package.
+
+    That is a plain function, neither blkmq's own nor an installed library's.
+    """
+    if not is_python_function(value) or hasattr(value, "__wrapped__"):
+        return False
+    if value.__qualname__ != value.__name__ and not value.__qualname__.endswith(f"<locals>.{value.__name__}"):
+        return False  # a method
+    top, _, rest = value.__module__.partition(".")
+    if top == "blkmq" and not rest.startswith(("drivers", "faults")):
+        return False
+    return top in (package, "blkmq") or not value.__code__.co_filename.startswith(_SYSTEM)
+
+
+def package_of(cls: type) -> str:
+    """The top-level package that a class is from."""
+    return cls.__module__.partition(".")[0]
+
+
 def function_source(function: FunctionType) -> FunctionSource | None:
     """Where a function is written; None if its text cannot be found (made by exec, typed at a prompt)."""
     code = function.__code__
-    tree = _tree(code.co_filename, _text(code.co_filename, function.__globals__))
-    node = _definition(tree, code) if tree else None
+    text = _text(code.co_filename, function.__globals__)
+    node = _functions(code.co_filename, text).get((code.co_name, code.co_firstlineno))
     return FunctionSource(function, node, code.co_filename) if node else None
 
 
@@ -55,11 +79,8 @@ def class_node(cls: type) -> tuple[ast.ClassDef, str] | None:
     if file is None:
         return None
     module = inspect.getmodule(cls)
-    tree = _tree(file, _text(file, vars(module) if module else {}))
-    if tree is None:
-        return None
-    found = [node for name, node in _classes(tree, "") if name == cls.__qualname__]
-    return (found[-1], file) if found else None
+    node = _classes(file, _text(file, vars(module) if module else {})).get(cls.__qualname__)
+    return (node, file) if node else None
 
 
 def field_sources(cls: type) -> dict[str, tuple[str, int, str]]:
@@ -99,21 +120,27 @@ def _tree(file: str, text: str) -> ast.Module | None:
         return None
 
 
-def _definition(tree: ast.Module, code: CodeType) -> ast.FunctionDef | None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if first == code.co_firstlineno:
-                return node
-    return None
+@lru_cache(maxsize=64)
+def _functions(file: str, text: str) -> dict[tuple[str, int], ast.FunctionDef]:
+    """A file's functions by name and first line, decorators included."""
+    tree = _tree(file, text)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)] if tree else []
+    return {(f.name, min([f.lineno, *(d.lineno for d in f.decorator_list)])): f for f in functions}
 
 
-def _classes(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
+@lru_cache(maxsize=64)
+def _classes(file: str, text: str) -> dict[str, ast.ClassDef]:
+    """A file's classes by qualified name; of several with one name the last."""
+    tree = _tree(file, text)
+    return dict(_classes_in(tree, "")) if tree else {}
+
+
+def _classes_in(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
             yield prefix + child.name, child
-            yield from _classes(child, f"{prefix}{child.name}.")
+            yield from _classes_in(child, f"{prefix}{child.name}.")
         elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _classes(child, f"{prefix}{child.name}.<locals>.")
+            yield from _classes_in(child, f"{prefix}{child.name}.<locals>.")
         else:
-            yield from _classes(child, prefix)
+            yield from _classes_in(child, prefix)

@@ -7,7 +7,7 @@ import ast
 from dataclasses import replace
 from typing import get_type_hints
 
-from blkmq.compiler.arithmetic import augmented
+from blkmq.compiler.arithmetic import as_it_was, augmented
 from blkmq.compiler.convert import fitted, test
 from blkmq.compiler.logic import assigned_when, decision
 from blkmq.compiler.names import assign_local, is_local, local
@@ -60,17 +60,9 @@ def _assign_to(scope: Scope, target: ast.expr, value: ast.expr, node: ast.stmt) 
         assign_local(scope, target, scope.value(value), node)
         return
     expr = scope.value(value)
-    if not isinstance(expr, Local) or expr.name in scope.names:
-        before = len(scope.out)
-        place = _target(scope, target)
-        if len(scope.out) > before:  # loading the target's parts comes after the value
-            loads = scope.out[before:]
-            del scope.out[before:]
-            expr = scope.held(expr)
-            scope.out += loads
-    else:
-        place = _target(scope, target)
-    _put(scope, place, expr, node)
+    at = len(scope.out)
+    place = _target(scope, target)
+    _put(scope, place, as_it_was(scope, expr, at), node)
 
 
 @lowers_statement(ast.AnnAssign)

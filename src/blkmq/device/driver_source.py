@@ -235,9 +235,10 @@ def _checked(cls: type[Operations]) -> type[Operations]:
     if isinstance(config, str):
         config = vars(sys.modules[cls.__module__]).get(config)
     for one in (cls, cls.Pdu, cls.Hw, cls.Shared, config):
+        if not isinstance(one, type):
+            continue
         try:
-            if isinstance(one, type):
-                get_type_hints(one, include_extras=True)
+            get_type_hints(one, include_extras=True)
         except NameError:
             continue
         except Exception as error:

@@ -19,18 +19,22 @@ from blkmq.compiler.instrument import is_instrumented
 from blkmq.compiler.interpreted import interpret, make_noun, record_class
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import records_of, snake_case
-from blkmq.dispatch.call import Call, call_at
+from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED
 from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept
 from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.interpreted_locks import MAKERS as LOCKS
+from blkmq.dispatch.interpreted_locks import release_all
 from blkmq.dispatch.interpreted_nouns import (
     InterpretedHrTimer,
     InterpretedHwCtx,
+    InterpretedPageStore,
     InterpretedRequest,
     InterpretedRequestList,
     InterpretedTagSet,
     InterpretedWork,
+    LimitedRequestList,
     LiveGenDisk,
     frame,
 )
@@ -38,6 +42,8 @@ from blkmq.dispatch.ownership import kick, push
 from blkmq.dispatch.report import LINE_BITS, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
 from blkmq.dispatch.views import LimitsView, fill_view
+from blkmq.mq.blk_eh import BlkEhTimerReturn
+from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import DriverError, Fault
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hw_ctx import HwCtx
@@ -62,11 +68,19 @@ _entry_numbers = itertools.count(-2, -1)
 USE_OF_NONE = "'NoneType' (object is not subscriptable|object does not support item|has no len)"
 
 
-def is_of_none(error: Exception) -> bool:
+def text_of(error: BaseException) -> str:
+    """What an exception says, even if it is one that cannot."""
+    try:
+        return str(error)
+    except Exception:
+        return "(no text)"
+
+
+def is_of_none(error: BaseException) -> bool:
     """Whether Python says that something is None: a page or a request that is not there."""
     if isinstance(error, AttributeError):
         return error.name is not None and error.obj is None
-    return isinstance(error, TypeError) and re.search(USE_OF_NONE, str(error)) is not None
+    return isinstance(error, TypeError) and re.search(USE_OF_NONE, text_of(error)) is not None
 
 
 def fills(cls: type[Operations], name: str) -> bool:
@@ -94,6 +108,7 @@ class InterpretedDriver:
                     self.timers[field.slot] = (field.method, serves_request)
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
+        self.lock_orders: set[tuple[int, int]] = set()
         self.pool: ThreadPoolExecutor | None = None
         self._pool_call = threading.local()
         interpreted_entries[self.entry] = self._entry
@@ -132,11 +147,13 @@ class InterpretedDriver:
             self.drivers[ctypes.addressof(disk.record)] = driver
 
     def _make(self, field: Field) -> object:
-        """A noun of a driver's field; timers and works are the engine's."""
+        """A noun of a driver's field; timers, works and request lists are the engine's."""
         if field.noun == "HrTimer":
             return InterpretedHrTimer(field.slot)
         if field.noun == "Work":
             return InterpretedWork(field.slot)
+        if field.noun == "PageStore":
+            return InterpretedPageStore()
         return make_noun(field)
 
     def make_queues_and_requests(self, running: RunningSet) -> None:
@@ -172,17 +189,35 @@ class InterpretedDriver:
     def _run(self, call: Call, slot: int, a: int, b: int, c: int) -> int:
         """Calls the method; what escapes it becomes the call's error."""
         frame.call, frame.home, fuel.frame.meter = call, self, call
-        driver = self.drivers[call.disk_address]
+        method = self._method(self.drivers[call.disk_address], slot)
+        fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
         try:
-            result = self._method(driver, slot)(*self._arguments(call, slot, a, b, c))
+            result = method(*self._arguments(call, slot, a, b, c))
             if slot == CONFIGURE:
                 self._keep_configuration(call)
-            return 0 if result is None else int(result)
+            return self._answer(call, slot, result)
         except DriverError as error:
             self._note(call, error.fault, error)
-        except Exception as error:
+        except BaseException as error:  # sys.exit() too is an error of this one callback
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
             self._note(call, Fault.ABSENT if is_of_none(error) else Fault.PYTHON, error)
+        finally:
+            release_all()
         return 0
+
+    def _answer(self, call: Call, slot: int, result: Any) -> int:
+        """What a callback returned, as a number; an error if its slot cannot return that."""
+        returns = SLOTS[slot].returns if slot < len(SLOTS) else None
+        if returns is None or result is BlkStatus.OK:
+            return 0
+        call.at = self.at(*fuel.frame.left_at)
+        number = int(result) if isinstance(result, int) else -1
+        known = returns not in (BlkStatus, BlkEhTimerReturn) or number in {int(member) for member in returns}
+        if not isinstance(result, int) or not known:
+            fail(call, Fault.STATUS if returns is BlkStatus else Fault.VALUE, number)
+            return 0
+        return number
 
     def _method(self, driver: Operations, slot: int) -> Any:
         return getattr(driver, self.slot_name(slot))
@@ -216,11 +251,12 @@ class InterpretedDriver:
         fill_view(LimitsView.from_address(call.limits), disk.limits)
         fill_view(self.running.view, self.running.tag_set)
 
-    def _note(self, call: Call, fault: Fault, error: Exception) -> None:
+    def _note(self, call: Call, fault: Fault, error: BaseException) -> None:
         """Keeps the error, with the driver's innermost line."""
         call.error = int(fault)
         call.error_at = self._place(error.__traceback__)
-        self.exceptions[call.error_at] = f"{type(error).__name__}: {error}" if call.error in TOLD_BY_PYTHON else str(error)
+        text = text_of(error)
+        self.exceptions[call.error_at] = f"{type(error).__name__}: {text}" if call.error in TOLD_BY_PYTHON else text
 
     def _place(self, traceback: TracebackType | None) -> int:
         """The innermost place of a traceback that is the driver's own."""

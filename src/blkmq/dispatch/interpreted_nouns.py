@@ -45,6 +45,7 @@ from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hr_timer import HrTimer
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.page import Page
+from blkmq.mq.page_store import PageStore
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.mq.request import Request
 from blkmq.mq.request_list import RequestList
@@ -218,14 +219,16 @@ class InterpretedSegment(Segment):
     def copy_to_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
         call = frame.call
         count = self._count(call, page, offset, nr_bytes)
-        page.memory[offset : offset + count] = ctypes.string_at(self._pinned(call), count)
+        target = memoryview(page.memory)[offset : offset + count]  # whatever can raise does so before the pin
+        target[:] = ctypes.string_at(self._pinned(call), count)
         unpin(call, self.place[0])
         return self._step(count)
 
     def copy_from_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
         call = frame.call
         count = self._count(call, page, offset, nr_bytes)
-        ctypes.memmove(self._pinned(call), bytes(page.memory[offset : offset + count]), count)
+        source = bytes(page.memory[offset : offset + count])
+        ctypes.memmove(self._pinned(call), source, count)
         unpin(call, self.place[0])
         return self._step(count)
 
@@ -239,6 +242,24 @@ class InterpretedSegment(Segment):
         call = frame.call
         _, self.place = segment_advance(call, self.place, nr_bytes)
         checked(call)
+
+
+class InterpretedPage(Page):
+    """A page whose clearing costs fuel."""
+
+    __slots__ = ()
+
+    def zero(self, offset: int, nr_bytes: int) -> None:
+        self._check(offset, nr_bytes)
+        burn(frame.call, nr_bytes // BYTES_PER_FUEL)
+        checked(frame.call)
+        super().zero(offset, nr_bytes)
+
+
+class InterpretedPageStore(PageStore):
+    """A store of such pages."""
+
+    page = InterpretedPage
 
 
 class InterpretedHwCtx(HwCtx):
@@ -282,6 +303,15 @@ class InterpretedWork(Work):
         queued = work_queue(call, self.record, handle, self.slot)
         checked(call)
         return queued
+
+
+class LimitedRequestList(RequestList):
+    """A list in a field, as large as the engine's."""
+
+    def add_tail(self, rq: Request) -> None:
+        if len(self._requests) >= tag_set_at(frame.call.set_address, 0).nr_requests:
+            raise DriverIndexError(f"the list holds {len(self._requests)} requests already")
+        super().add_tail(rq)
 
 
 class InterpretedRequestList(RequestList):

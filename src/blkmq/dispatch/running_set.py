@@ -8,6 +8,7 @@ on one thread, by ``engine.serve(call_address(queue))``.
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
 import threading
@@ -21,7 +22,7 @@ from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.nouns.lock import release_held
 from blkmq.dispatch.nouns.records import RequestListRecord
-from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT
+from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT, report
 from blkmq.dispatch.report import Report, read_reports
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, SegmentRecord
 from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
@@ -82,6 +83,11 @@ class RunningSet:
         self._fds: list[int] = []
         self._call_ids = itertools.count(1)
         self._control_lock = threading.Lock()
+        self._is_closed = False
+        self.record = TagSetRecord()
+        self.disks: list[Disk] = []
+        self.queues: list[HwQueueRecord] = []
+        self.requests: Sequence[RequestRecord] = ()
         try:
             self._make_set(drivers)
             self._configure(drivers)
@@ -105,7 +111,6 @@ class RunningSet:
         self.view = TagSetView.from_address(take(ctypes.sizeof(TagSetView)))
         self.record.fields = ctypes.addressof(self.view)
         self.record.disks = take(len(drivers) * ctypes.sizeof(DiskRecord))
-        self.disks = []
         for index, driver in enumerate(drivers):
             record = DiskRecord.from_address(self.record.disks + index * ctypes.sizeof(DiskRecord))
             record.index = index
@@ -160,11 +165,14 @@ class RunningSet:
             return 0
         slot = SLOT_BY_NAME[name]
         with self._control_lock:
+            if self._is_closed:
+                raise OSError(errno.ENODEV, f"{self.executable.name} is gone")
             self.control.driver = self.disks[disk].record.driver
             self.control.disk_address = ctypes.addressof(self.disks[disk].record)
             self.control.error = 0
             self.control.fuel = FUEL_CONTROL if slot.control else FUEL_DATA
             self.control.slot = slot.number
+            self.control.rq = rq
             result = self.executable.call(slot.number, ctypes.addressof(self.control), a, b, c)
             if self.control.nr_held:
                 release_held(self.control)
@@ -198,7 +206,7 @@ class RunningSet:
         record.queues = take(tag_set.nr_hw_queues * ctypes.sizeof(HwQueueRecord))
         timers_per_rq, timers_per_disk = self.executable.nr_timers
         nr_timers = timers_per_rq * record.nr_requests + timers_per_disk * len(self.disks)
-        self.queues, self.calls = [], []
+        self.calls = []
         for index in range(tag_set.nr_hw_queues):
             queue = HwQueueRecord.from_address(record.queues + index * ctypes.sizeof(HwQueueRecord))
             queue.index = index
@@ -276,6 +284,11 @@ class RunningSet:
         for fd in self._fds:
             os.eventfd_write(fd, 1)
 
+    def open_disk(self, disk: int) -> None:
+        """Tells the driver that somebody opens the disk; its end tells that it is closed."""
+        self.control_callback("open", disk)
+        self._undo.append(("release", disk, 0))
+
     # --- end ----------------------------------------------------------------------------------------------
     def close(self) -> None:
         """Undoes what was done, newest first.  No request may be in flight, no thread inside."""
@@ -286,10 +299,27 @@ class RunningSet:
                     self._request_callback(name, argument)
                 else:
                     self.control_callback(name, disk, argument)
-            except BlkmqError:
-                self.record.nr_errors += 1  # an error in an exit callback does not keep the others from running
+            except BlkmqError:  # an error in an exit callback does not keep the others from running
+                self.record.nr_errors += 1
+                report(self.control, self.control.error, self.control.error_at, self.control.value, self.control.rq)
+        with self._control_lock:
+            self._is_closed = True
         self.executable.release(self)
+        self._keep_counts()
         self.memory.close()
         for fd in self._fds:
             os.close(fd)
         self._fds.clear()
+
+    def _keep_counts(self) -> None:
+        """Copies what may still be asked for when the records are gone."""
+        self.requests = ()
+        self.queues = [HwQueueRecord.from_buffer_copy(queue) for queue in self.queues]
+        for disk in self.disks:
+            disk.record = DiskRecord.from_buffer_copy(disk.record)
+        self.record = TagSetRecord.from_buffer_copy(self.record)
+        if self.record.reports:
+            self._kept_reports = (ReportRecord * NR_REPORTS).from_buffer_copy(
+                (ReportRecord * NR_REPORTS).from_address(self.record.reports)
+            )
+            self.record.reports = ctypes.addressof(self._kept_reports)

@@ -119,6 +119,7 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
     return made
 
 
+@cache
 def doc_comments(cls: type) -> dict[str, str]:
     """The ``#:`` comment behind, or in the lines before, each annotated field of a class and its bases."""
     docs: dict[str, str] = {}

@@ -45,6 +45,10 @@ class Page:
     @verb()
     def zero(self, offset: int, nr_bytes: int) -> None:
         """Clears ``nr_bytes`` from ``offset`` on; both within the page, else an index error. C: ``memset``."""
+        self._check(offset, nr_bytes)
+        self.memory[offset : offset + nr_bytes] = bytes(nr_bytes)
+
+    @staticmethod
+    def _check(offset: int, nr_bytes: int) -> None:
         if offset < 0 or nr_bytes < 0 or offset > PAGE_SIZE - nr_bytes:
             raise DriverIndexError(f"zero of {nr_bytes} bytes at {offset} outside a page of {PAGE_SIZE}")
-        self.memory[offset : offset + nr_bytes] = bytes(nr_bytes)

@@ -21,6 +21,8 @@ class PageStore:
     order.  Indexes are 0..NR_PAGES_MAX-1; others are an index error.
     """
 
+    page = Page  #: what its pages are made of
+
     def __init__(self) -> None:
         self._pages: dict[int, Page] = {}
 
@@ -34,7 +36,7 @@ class PageStore:
     def get_or_alloc(self, index: int) -> Page | None:
         """The page, made of zeroes if absent; None when memory is out (null_blk: BLK_STS_NOSPC)."""
         self._check(index)
-        return self._pages.setdefault(index, Page())
+        return self._pages.setdefault(index, self.page())
 
     @verb()
     def erase(self, index: int) -> None:

@@ -5,6 +5,7 @@
 #include "world.h"
 
 #define NR_ROUNDS	200000
+#define NR_LIVES	40000
 #define NR_PAGES	20000
 
 static s64 nr_met;
@@ -43,16 +44,17 @@ static void *end_together(void *argument)
 {
 	struct blkmq_call *call = argument;
 	bool leads = call == &calls[0];
-	s64 round;
+	s64 round, i;
 
-	for (round = 0; round < NR_ROUNDS / 20; round++) {
+	for (round = 0; round < NR_LIVES; round++) {
 		if (leads) {
 			shared_rq = issue(1);
 			blkmq_request_start(call, shared_rq);
 		}
 		meet();
-		if (blkmq_pin(call, shared_rq))
-			blkmq_unpin(call, shared_rq);
+		for (i = 0; i < 1 + !leads * 20; i++)
+			if (blkmq_pin(call, shared_rq))
+				blkmq_unpin(call, shared_rq);
 		call->error = 0;	/* the other one may have ended it */
 		blkmq_request_end(call, shared_rq, 0);
 		meet();
@@ -68,7 +70,7 @@ static void *push_together(void *argument)
 	struct blkmq_call *call = argument;
 	s64 first = call == &calls[0] ? 0 : 2, round, i;
 
-	for (round = 0; round < NR_ROUNDS / 20; round++) {
+	for (round = 0; round < NR_LIVES; round++) {
 		for (i = first; i < first + 2; i++) {
 			struct blkmq_rq rq = issue(i);
 
@@ -102,9 +104,11 @@ static void *fill_store(void *argument)
 	struct blkmq_call *call = argument;
 	s64 i;
 
-	meet();
-	for (i = 0; i < NR_PAGES; i++)
+	for (i = 0; i < NR_PAGES; i++) {
+		if (i % 32 == 0)
+			meet();
 		CHECK(blkmq_page_present(blkmq_page_store_get_or_alloc(call, &store, i * 2 + call->id)));
+	}
 	return NULL;
 }
 
@@ -159,7 +163,7 @@ int main(void)
 
 	make_world();
 	in_two_threads(end_together);
-	CHECK(nr_handed_over == NR_ROUNDS / 20 && set.nr_stale_ends == NR_ROUNDS / 20);
+	CHECK(nr_handed_over == NR_LIVES && set.nr_stale_ends == NR_LIVES);
 	in_two_threads(push_together);
 	in_two_threads(count_under_lock);
 	CHECK(guarded == 2 * NR_ROUNDS);

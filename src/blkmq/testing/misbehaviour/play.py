@@ -23,7 +23,7 @@ from blkmq.native.invoke import interpreted_entries
 from blkmq.testing.misbehaviour.crowd import PATIENCE_SEC, Crowd, status_of
 from blkmq.testing.misbehaviour.outcome import Others, Outcome, Row
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR
-from blkmq.transport.in_process.disk import Door, InProcessDisk
+from blkmq.transport.in_process.disk import Door
 
 TARGETS = ("interpreted", "host", "c")
 SANITIZED = "c, sanitized"
@@ -38,16 +38,16 @@ def play(row: Row, target: str) -> None:
     elif outcome.raises:
         check_raises(row, target, outcome)
     else:
-        disk = served(row.make(), target)
+        door = served(row.make(), target)
         try:
-            _Scene(row, outcome, disk).play()
+            _Scene(row, outcome, door).play()
         finally:
-            disk.close()
+            door.close()
 
 
-def served(driver: Operations, target: str) -> InProcessDisk:
-    """The driver as a disk; the target may be SANITIZED."""
-    return Door(RunningSet([driver], _executable(driver, target))).disks[0]
+def served(driver: Operations, target: str) -> Door:
+    """The driver in service; the target may be SANITIZED."""
+    return Door(RunningSet([driver], _executable(driver, target)))
 
 
 def _executable(driver: Operations, target: str) -> Executable:
@@ -95,12 +95,12 @@ def _belongings() -> tuple[int, int, int]:
 class _Scene:
     """A disk with its crowd, and the bad request among it."""
 
-    def __init__(self, row: Row, outcome: Outcome, disk: InProcessDisk) -> None:
+    def __init__(self, row: Row, outcome: Outcome, door: Door) -> None:
         self.row = row
         self.outcome = outcome
-        self.disk = disk
-        self.crowd = Crowd(disk)
-        self.nr_queues = disk.counters()["nr_hw_queues"]
+        self.disk = door.disks[0]
+        self.crowd = Crowd(self.disk)
+        self.nr_queues = door.running.tag_set.nr_hw_queues
         every = range(self.nr_queues)
         self.free = {
             Others.GO_ON: list(every),

@@ -204,12 +204,12 @@ class Values(Victim):
                     continue
                 break
         elif mode == Misdeed.ENDLESS_FOR:
-            for i in range(MOST):  # <- endless_for
-                rq.pdu.small = i % 256
+            for _ in range(MOST):  # <- endless_for
+                pass
         elif mode == Misdeed.ENDLESS_SEGMENT:
             for segment in rq.segments():
-                while len(segment) > 0:  # <- endless_segment
-                    segment.advance(nothing)
+                while segment:  # <- endless_segment
+                    pass
 
     def take_locks(self, nothing: int) -> None:
         mode = self.config.mode
@@ -219,7 +219,7 @@ class Values(Victim):
         elif mode == Misdeed.ENDLESS_UNDER_LOCK:
             with self.lock:
                 while nothing == 0:  # <- endless_under_lock
-                    self.nr_transfers += 1
+                    pass
         elif mode == Misdeed.NINE_LOCKS:
             with self.lock_1:  # noqa: SIM117
                 with self.lock_2:

@@ -19,6 +19,8 @@ from blkmq.testing.random_programs.statements import Statements
 
 PROGRAMS_PER_MODULE = 40
 CONSTANTS_REFUSED = ("overflow", "index", "zero-division", "shift", "enum-member")  #: for what is computed while compiling
+PROGRAM_STATEMENTS = (2, 3, 3, 4, 4, 5, 6, 9)  #: short ones meet more bugs in a second of compiling
+HELPER_STATEMENTS = (1, 2, 2, 3, 4)
 NR_HELPERS = {"aid": 3, "function": 3, "method": 6}
 DEFAULTS = {INT: ("0", "-1", "EDGE", "7"), BOOL: ("True", "False"), "Level": ("Level.MID", "Level.LOW"), PAGE: ("None",)}
 PARAMETER_NAMES = ("value", "first", "more", "other", "position", "amount")
@@ -49,12 +51,12 @@ def _helper(random: Random, name: str, helpers: list[Helper]) -> str:
     """Writes a function and adds it to the helpers that may be called from now on."""
     in_aids, method = name.startswith("aid_"), name.startswith("method_")
     returns = random.choices([INT, BOOL, "Level", "None", PAGE], [8, 3, 1, 3, 1 if method else 0])[0]
-    writer = Statements(random, tuple(helpers), returns, own_self=method, in_aids=in_aids, calls_left=2)
+    writer = Statements(random, tuple(helpers), returns, own_self=method, in_aids=in_aids, calls_left=1)
     parameters = _parameters(writer, method)
     if method and writer.chance(0.3):
         writer.held = [writer.one_of(("self.lock", "self.shared.lock"))]
     needs = tuple(writer.held)
-    lines = writer.body(random.randrange(2, 6))
+    lines = writer.body(random.choice(HELPER_STATEMENTS))
     called = f"self.{name}" if method else name
     helpers.append(Helper(called, parameters, returns, frozenset(writer.takes), needs))
     spelled = [f"{p}: {kind}{f' = {default}' if default else ''}" for p, kind, default in parameters]
@@ -81,13 +83,13 @@ def _parameters(writer: Statements, method: bool) -> tuple[tuple[str, str, str],
 
 
 def _program(random: Random, number: int, helpers: Sequence[Helper]) -> str:
-    writer = Statements(random, helpers, INT)
+    writer = Statements(random, helpers, INT, calls_left=random.choice((0, 1, 1, 2, 3)))
     writer.kinds = {"hctx": HW_CTX, "rq": REQUEST, "a": INT, "b": INT, "flag": BOOL, "level": "Level"}
     writer.learn(*writer.kinds)
     if writer.chance(0.5):
         writer.depth = 1
         writer.put("rq.start()")
-    lines = writer.body(random.randrange(4, 13))
+    lines = writer.body(random.choice(PROGRAM_STATEMENTS))
     text = f"def program_{number}(self, {PARAMETERS}) -> int:\n" + "".join(f"{line}\n" for line in lines)
     return textwrap.indent(text, "    ")
 
@@ -104,11 +106,15 @@ def accepted_module(seed: int, number: int, numbers: Collection[int], directory:
             except Refused as refused:
                 if unexpected := [r for r in refused.refusals if r.rule not in CONSTANTS_REFUSED]:
                     raise Refused(unexpected) from refused
-                attempts.update({_function_at(module, refusal) for refusal in refused.refusals})
+                attempts.update(_functions_at(module, refused.refusals))
 
 
-def _function_at(module: Module, refusal: Refusal) -> str:
-    """The name of the function that a refusal is in."""
-    text = module.aids if Path(refusal.file).stem == module.aids_name else module.driver
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-    return next(f.name for f in functions if f.lineno <= refusal.line <= (f.end_lineno or 0))
+def _functions_at(module: Module, refusals: Sequence[Refusal]) -> set[str]:
+    """The names of the functions that refusals are in."""
+    names = set()
+    for file, text in ((module.aids_name, module.aids), (module.name, module.driver)):
+        lines = {refusal.line for refusal in refusals if Path(refusal.file).stem == file}
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and not lines.isdisjoint(range(node.lineno, (node.end_lineno or 0) + 1)):
+                names.add(node.name)
+    return names

@@ -36,8 +36,12 @@ class Door:
         for thread in (*self.queues, self.worker):
             thread.start()
         self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
-        for disk in self.disks:
-            running.control_callback("open", disk.index)
+        try:
+            for disk in self.disks:
+                running.open_disk(disk.index)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Waits for what is in flight (the tag set's timeout bounds it), then takes everything down."""
@@ -50,8 +54,6 @@ class Door:
             thread.join()
         self.worker.stop()
         self.worker.join()
-        for disk in self.disks:
-            self.running.control_callback("release", disk.index)
         self.running.close()
 
 
