@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from blkmq.cli import main
+from blkmq.native.cache import cache_directory
 
-GOOD = '''"""A module."""
+GOOD: str = '''"""A module."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Good(Operations):
     def timer(self, rq: Request) -> None:
         rq.end(BlkStatus.OK)
 
-    def ticker(self) -> None:
+    def on_ticker(self) -> None:
         pass
 '''
 
@@ -78,9 +79,9 @@ class Refused(Operations):
 """
 
 
-def run(*words: str | Path) -> Result:
+def run(*words: str | Path, **variables: str) -> Result:
     """A run in this process."""
-    return CliRunner().invoke(main, [str(word) for word in words])
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="blkmq", env=variables)
 
 
 def answer(*words: str | Path, code: int = 0) -> str:
@@ -115,9 +116,9 @@ def run_process(*words: str | Path, **more: Any) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture(scope="session")
-def shared_cache(request: pytest.FixtureRequest) -> Path:
-    """Where all these tests keep what they compile, so that it is compiled once."""
-    return Path(request.config.cache.mkdir("blkmq"))  # type: ignore[union-attr]
+def shared_cache() -> Path:
+    """Where all tests keep what they compile, so that it is compiled once."""
+    return cache_directory()
 
 
 @pytest.fixture(autouse=True)

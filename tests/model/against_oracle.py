@@ -9,6 +9,7 @@ from random import Random
 from blkmq.mq.req_op import ReqOp
 from blkmq.testing.model import ByteArrayDisk
 from blkmq.transport.in_process.disk import InProcessDisk
+from tests.targets import tag_set_of
 
 
 def compare(disk: InProcessDisk, oracle: ByteArrayDisk, nr_operations: int, *, ops: str, seed: int = 1) -> None:
@@ -39,7 +40,7 @@ def compare(disk: InProcessDisk, oracle: ByteArrayDisk, nr_operations: int, *, o
     assert disk.read(0, disk.size) == oracle.read(0, disk.size)
 
 
-def compare_at_once(disk: InProcessDisk, oracle: ByteArrayDisk, nr_queues: int, *, seed: int = 2) -> None:
+def compare_at_once(disk: InProcessDisk, oracle: ByteArrayDisk, *, seed: int = 2) -> None:
     """Fills the disk by requests that are all under way together, on all queues, then reads it in the same way."""
     random = Random(seed)
     pieces = [(offset, random.randbytes(disk.block_size)) for offset in range(0, disk.size, disk.block_size)]
@@ -47,7 +48,7 @@ def compare_at_once(disk: InProcessDisk, oracle: ByteArrayDisk, nr_queues: int, 
     writes: list[Future[bytes]] = []
     for number, (offset, data) in enumerate(pieces):
         oracle.write(offset, data)
-        queue = number % nr_queues
+        queue = number % tag_set_of(disk).nr_hw_queues
         writes.append(disk.submit(ReqOp.WRITE, offset, len(data), data=data, queue=queue))
     for write in writes:
         write.result()

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 
 import pytest
 
-from blkmq import (
-    BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE, BLK_MQ_F_BLOCKING, SZ_1G, SZ_1M, BlkStatus, ConfigError,
+from blkmq import (  # isort: skip
+    BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE, BLK_MQ_F_BLOCKING, PAGE_SIZE, SZ_1G, SZ_1M, BlkStatus,
+    ConfigError,
 )  # fmt: skip
 from blkmq.drivers.null_blk import IrqMode, NullBlk, NullBlkConfig, null_blk_devices
 from blkmq.transport.in_process.operation import DiskError
@@ -116,9 +116,9 @@ def test_discard_needs_memory(target: str) -> None:
         assert limits_of(disk).discard_granularity == 512
     driver = NullBlk(size=1, discard=1)
     assert driver.config.notes() == ["discard option is ignored without memory backing"]
-    with served(driver, target) as disk, pytest.raises(OSError) as refused:
+    with served(driver, target) as disk, pytest.raises(DiskError) as refused:
         disk.discard(0, 4096)
-    assert refused.value.errno == errno.EOPNOTSUPP
+    assert refused.value.status is BlkStatus.NOTSUPP
 
 
 def test_a_read_without_memory_gives_zeroes_whatever_was_written(target: str) -> None:
@@ -174,6 +174,12 @@ def test_a_request_that_takes_too_long_times_out(target: str) -> None:
         assert time.monotonic_ns() - begin >= 50_000_000
         assert disk.counters()["nr_timeouts"] == 1
         assert disk.counters()["nr_errors"] == 0
+
+
+def test_a_cache_is_no_larger_than_a_flush_can_be() -> None:
+    driver = NullBlk()
+    driver.set_cache_size((1 << 63) - 1)
+    assert driver.cache_pages * PAGE_SIZE == 2 * SZ_1G
 
 
 def test_module_parameters_make_equal_disks() -> None:

@@ -37,7 +37,7 @@ def test_a_write_cache_changes_no_data(target: str, size: int, fua: bool) -> Non
 def test_many_requests_at_once_on_two_queues(target: str, cache_size: int) -> None:
     driver = NullBlk(size=2, submit_queues=2, irqmode="NONE", memory_backed=1, cache_size=cache_size)
     with served(driver, target) as disk:
-        compare_at_once(disk, ByteArrayDisk(disk.size), nr_queues=2)
+        compare_at_once(disk, ByteArrayDisk(disk.size))
 
 
 def test_what_was_flushed_or_written_with_fua_survives_a_power_cut(target: str) -> None:

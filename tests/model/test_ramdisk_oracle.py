@@ -21,7 +21,7 @@ def test_it_holds_what_the_oracle_holds(target: str, blocksize: int) -> None:
 
 def test_it_holds_what_many_requests_at_once_wrote(target: str) -> None:
     with served(RamDisk(size=1), target) as disk:
-        compare_at_once(disk, ByteArrayDisk(disk.size), nr_queues=1)
+        compare_at_once(disk, ByteArrayDisk(disk.size))
 
 
 def test_large_requests(target: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from blkmq import (
+from blkmq import (  # isort: skip
     SECTOR_SHIFT, SECTOR_SIZE, Atomic, BlkEhTimerReturn, BlkStatus, Errno, HwCtx, Operations, QueueLimits, ReqOp,
     Request, RequestList, TagSet, XArray, u32, u64,
 )  # fmt: skip
@@ -36,7 +36,7 @@ class Event(IntEnum):
     PUT_BUDGET = 12  #: token
     TOKEN = 13  #: the request came with this token
     INIT_HCTX = 14  #: queue
-    INIT_REQUEST = 15  #: queue * 1000 + tag
+    INIT_REQUEST = 15  #: queue * QUEUE_DEPTH + tag
 
 
 class Recording(Operations):
@@ -117,13 +117,22 @@ class Reluctant(Recording):
         rq.requeue(kick=self.config.way == Way.REQUEUE)
         return BlkStatus.OK
 
+
+class LastWord(IntEnum):
+    """What a timeout callback does with the request before it returns DONE."""
+
+    NONE = 0
+    END = 1
+    COMPLETE = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class DoorbellConfig:
     nr_queues: u32 = 1
     queue_depth: u32 = 8
     timeout_msec: u32 = 30_000
     resets: u64 = 0  #: how often ``timeout`` asks for more time
-    ends: bool = False  #: whether it ends the request then
+    last_word: LastWord = LastWord.NONE
 
 
 class Doorbell(Recording):
@@ -156,9 +165,14 @@ class Doorbell(Recording):
         self.record(Event.TIMEOUT, rq.sector)
         if self.nr_resets.fetch_add(1) < self.config.resets:
             return BlkEhTimerReturn.RESET_TIMER
-        if self.config.ends:
+        if self.config.last_word == LastWord.END:
             rq.end(BlkStatus.TRANSPORT)
+        if self.config.last_word == LastWord.COMPLETE:
+            rq.complete()
         return BlkEhTimerReturn.DONE
+
+    def complete(self, rq: Request) -> None:
+        rq.end(BlkStatus.TRANSPORT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +245,8 @@ class Budgeted(Recording):
         rq.pdu.token = token
 
     def get_rq_budget_token(self, rq: Request) -> int:
-        return rq.pdu.token
+        token: int = rq.pdu.token
+        return token
 
     def take(self, rq: Request) -> BlkStatus:
         if self.nr_refused.fetch_add(1) < self.config.refusals:
@@ -255,14 +270,18 @@ class ByLists(Recording):
                 self.take(rq)
 
 
+NR_QUEUES, QUEUE_DEPTH = 2, 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class LifecycleConfig:
     failing_queue: u32 = 99  #: whose init_hctx fails
     failing_tag: u32 = 99  #: whose init_request fails, on queue 1
+    is_loud: bool = False  #: whether each exit callback fails, so that it is reported
 
 
 class Lifecycle(Recording):
-    """Counts itself alive: queues and requests are born before the first request and die after the last."""
+    """Sees that its queues and requests are born once, before the first I/O, and die once, after the last."""
 
     config: LifecycleConfig
 
@@ -273,8 +292,8 @@ class Lifecycle(Recording):
         is_alive: bool
 
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
-        tag_set.nr_hw_queues = 2
-        tag_set.queue_depth = 4
+        tag_set.nr_hw_queues = NR_QUEUES
+        tag_set.queue_depth = QUEUE_DEPTH
         self.disk.set_capacity(NR_SECTORS)
         return Errno.OK
 
@@ -289,21 +308,24 @@ class Lifecycle(Recording):
     def exit_hctx(self, hctx: HwCtx) -> None:
         assert hctx.data.is_alive
         hctx.data.is_alive = False
+        assert not self.config.is_loud
 
     def init_request(self, rq: Request) -> Errno:
         if rq.hctx.queue_num == 1 and rq.tag == self.config.failing_tag:
             return Errno.ENOMEM
         assert not rq.pdu.is_alive
         rq.pdu.is_alive = True
-        self.record(Event.INIT_REQUEST, rq.hctx.queue_num * 1000 + rq.tag)
+        self.record(Event.INIT_REQUEST, rq.hctx.queue_num * QUEUE_DEPTH + rq.tag)
         return Errno.OK
 
     def exit_request(self, rq: Request) -> None:
         assert rq.pdu.is_alive
         rq.pdu.is_alive = False
+        assert not self.config.is_loud
 
     def take(self, rq: Request) -> BlkStatus:
-        assert rq.hctx.data.is_alive and rq.pdu.is_alive
+        assert rq.hctx.data.is_alive
+        assert rq.pdu.is_alive
         return super().take(rq)
 
 

@@ -12,7 +12,18 @@ from blkmq.device.serve import serve
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.mq.errors import Fault
 from blkmq.transport.in_process.disk import InProcessDisk
-from tests.promises.drivers import Budgeted, ByLists, Clumsy, Doorbell, Event, InSteps, Mistake, Reluctant, Way
+from tests.promises.drivers import (
+    Budgeted,
+    ByLists,
+    Clumsy,
+    Doorbell,
+    Event,
+    InSteps,
+    LastWord,
+    Mistake,
+    Reluctant,
+    Way,
+)
 from tests.promises.watching import arguments, batch, log, status, statuses, write
 from tests.targets import served
 
@@ -240,9 +251,10 @@ def test_reset_timer_gives_a_request_its_time_again(target: str) -> None:
         assert arguments(disk, Event.TIMEOUT) == [7, 7, 7]
 
 
-def test_the_timeout_callback_may_end_the_request(target: str) -> None:
-    with served(Doorbell(timeout_msec=TIMEOUT_MSEC, ends=True), target) as disk:
-        assert status(write(disk, 7)) is BlkStatus.TRANSPORT
+@pytest.mark.parametrize("last_word", [LastWord.END, LastWord.COMPLETE])
+def test_the_timeout_callback_may_end_the_request(target: str, last_word: LastWord) -> None:
+    with served(Doorbell(timeout_msec=TIMEOUT_MSEC, last_word=last_word), target) as disk:
+        assert statuses(batch(disk, [7, 8, 9])) == [BlkStatus.TRANSPORT] * 3
         assert disk.counters()["nr_stale_ends"] == 0
 
 

@@ -11,10 +11,42 @@ import pytest
 
 from blkmq.compiler.c_build import build_c, load_c
 from blkmq.compiler.program import (
-    AsInt, Assign, Binary, Bool, Break, Check, Choose, Compare, Continue, Entry, Expr, Extreme, Fetch, Field, Function,
-    Guard, If, Int, Invoke, Kind, Local, Locked, Logic, Loop, Parameter, Place, Program, Record, Return, Root, Stmt,
-    Store, Truth, Type, Unary,
-)  # fmt: skip
+    AsInt,
+    Assign,
+    Binary,
+    Bool,
+    Break,
+    Check,
+    Choose,
+    Compare,
+    Continue,
+    Entry,
+    Expr,
+    Extreme,
+    Fetch,
+    Field,
+    Function,
+    Guard,
+    If,
+    Int,
+    Invoke,
+    Kind,
+    Local,
+    Locked,
+    Logic,
+    Loop,
+    Parameter,
+    Place,
+    Program,
+    Record,
+    Return,
+    Root,
+    Stmt,
+    Store,
+    Truth,
+    Type,
+    Unary,
+)
 from blkmq.dispatch.c_layout import c_layout
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.engine import ENTRY_TYPE
@@ -104,7 +136,9 @@ def truth(rnd: random.Random, depth: int) -> Expr:
         case 0:
             return Unary(BOOL, "not", truth(rnd, depth - 1))
         case 1:
-            return Logic(BOOL, rnd.choice(["and", "or"]), tuple(truth(rnd, depth - 1) for _ in range(rnd.choice([2, 3]))))
+            return Logic(
+                BOOL, rnd.choice(["and", "or"]), tuple(truth(rnd, depth - 1) for _ in range(rnd.choice([2, 3])))
+            )
         case 2:
             return Truth(BOOL, number(rnd, depth - 1))
         case 3:
@@ -204,7 +238,7 @@ def test_fields() -> None:
 
 
 # --- loops, locks, calls -----------------------------------------------------------------------------------
-I, T = Local(S64, "i"), Local(S64, "t")
+COUNTER, SUM = Local(S64, "i"), Local(S64, "t")
 
 
 def plus(target: Local, value: Expr, line: int = 1) -> Assign:
@@ -212,13 +246,13 @@ def plus(target: Local, value: Expr, line: int = 1) -> Assign:
 
 
 def test_loops_burn_fuel() -> None:
-    skips = If(3, Compare(BOOL, "==", I, B), [Continue(3)], [])
-    leaves = If(4, Compare(BOOL, "==", I, C), [Break(4)], [])
-    counting = Loop(2, [], Compare(BOOL, "<", I, A), [skips, leaves, plus(T, I)], [plus(I, ONE)])
-    asking = Loop(2, [plus(I, ONE)], Compare(BOOL, "<", I, A), [skips, plus(T, I)])
+    skips = If(3, Compare(BOOL, "==", COUNTER, B), [Continue(3)], [])
+    leaves = If(4, Compare(BOOL, "==", COUNTER, C), [Break(4)], [])
+    counting = Loop(2, [], Compare(BOOL, "<", COUNTER, A), [skips, leaves, plus(SUM, COUNTER)], [plus(COUNTER, ONE)])
+    asking = Loop(2, [plus(COUNTER, ONE)], Compare(BOOL, "<", COUNTER, A), [skips, plus(SUM, COUNTER)])
     endless = Loop(2, [], Bool(BOOL, True), [Assign(3, "t", ONE)])
     clear = [Assign(1, "i", ZERO), Assign(1, "t", ZERO)]
-    running = Running([[*clear, loop, Return(9, T)] for loop in (counting, asking, endless)])
+    running = Running([[*clear, loop, Return(9, SUM)] for loop in (counting, asking, endless)])
     assert running(0, 10, -1, -1) == 45
     assert running.call.fuel == FUEL - 10
     assert running(0, 10, 5, 8) == sum(range(8)) - 5
@@ -233,14 +267,16 @@ def test_loops_burn_fuel() -> None:
 def test_locks_are_given_back_however_the_block_ends() -> None:
     place = Place(Root.SELF, ("lock",), LOCK)
     locked = Locked(3, "SpinLock", place, [
-        If(4, Compare(BOOL, "==", I, A), [Break(4)], []),
-        If(5, Compare(BOOL, "==", I, B), [Continue(5)], []),
-        If(6, Compare(BOOL, "==", I, C), [Return(6, T)], []),
-        plus(T, ONE),
+        If(4, Compare(BOOL, "==", COUNTER, A), [Break(4)], []),
+        If(5, Compare(BOOL, "==", COUNTER, B), [Continue(5)], []),
+        If(6, Compare(BOOL, "==", COUNTER, C), [Return(6, SUM)], []),
+        plus(SUM, ONE),
     ])  # fmt: skip
-    loop = Loop(2, [], Compare(BOOL, "<", I, Int(S64, 10)), [locked], [plus(I, ONE)])
+    loop = Loop(2, [], Compare(BOOL, "<", COUNTER, Int(S64, 10)), [locked], [plus(COUNTER, ONE)])
     twice = Locked(3, "SpinLock", place, [Locked(4, "SpinLock", place, [Return(4, ONE)])])
-    running = Running([[Assign(1, "i", ZERO), Assign(1, "t", ZERO), loop, Return(9, Unary(S64, "-", T))], [twice, Return(5, ZERO)]])
+    running = Running(
+        [[Assign(1, "i", ZERO), Assign(1, "t", ZERO), loop, Return(9, Unary(S64, "-", SUM))], [twice, Return(5, ZERO)]]
+    )
     for arguments, expected in (((-1, -1, -1), -10), ((4, -1, -1), -4), ((-1, 4, -1), -9), ((-1, -1, 4), 4)):
         assert running(0, *arguments) == expected
         assert (running.state.owner[0], running.call.nr_held, running.call.nr_spinning) == (0, 0, 0)
@@ -251,7 +287,7 @@ def test_locks_are_given_back_however_the_block_ends() -> None:
 
 def test_an_error_in_a_called_function_leaves_its_callers() -> None:
     raising = [Guard(5, Check.ASSERT, Fault.ASSERT, Compare(BOOL, "<", A, B)), Return(6, Int(S64, 21))]
-    calling = [Invoke(8, "t", "f0", (A, B, C), S64), Return(9, Binary(S64, "*", T, Int(S64, 2)))]
+    calling = [Invoke(8, "t", "f0", (A, B, C), S64), Return(9, Binary(S64, "*", SUM, Int(S64, 2)))]
     running = Running([raising, calling])
     assert running(1, 1, 2) == 42
     assert running.fault(1, 2, 2) == (Fault.ASSERT, 0, 5)

@@ -17,9 +17,32 @@ from blkmq.compiler.c_expression import c_name
 from blkmq.compiler.c_printer import MAX_COLUMNS, print_c, wrapped
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.program import (
-    Assign, Binary, Check, Compare, Continue, Do, Entry, Fetch, Field, Function, Guard, If, Int, Kind, Local, Locked,
-    Loop, Parameter, Place, Program, Record, Return, Root, Store, Type,
-)  # fmt: skip
+    Assign,
+    Binary,
+    Check,
+    Compare,
+    Continue,
+    Do,
+    Entry,
+    Fetch,
+    Field,
+    Function,
+    Guard,
+    If,
+    Int,
+    Kind,
+    Local,
+    Locked,
+    Loop,
+    Parameter,
+    Place,
+    Program,
+    Record,
+    Return,
+    Root,
+    Store,
+    Type,
+)
 from blkmq.compiler.walk import statements_in
 from blkmq.dispatch.c_layout import c_layout
 from blkmq.drivers.ramdisk import RamDisk
@@ -42,6 +65,7 @@ def local(name: str, kind: Type = S64) -> Local:
     return Local(kind, name)
 
 
+REMAINDER = Binary(S64, "%", local("i"), local("divisor"))
 COUNT = Function(
     "count",
     (Parameter("n", S64), Parameter("divisor", S64)),
@@ -52,7 +76,7 @@ COUNT = Function(
             10, [], Compare(BOOL, "<", local("i"), local("n")),
             [
                 Guard(11, Check.DIVISOR, Fault.ZERO_DIVISION, local("i"), local("divisor")),
-                If(11, Compare(BOOL, "==", Binary(S64, "%", local("i"), local("divisor")), Int(S64, 0)), [Continue(12)], []),
+                If(11, Compare(BOOL, "==", REMAINDER, Int(S64, 0)), [Continue(12)], []),
                 Locked(13, "SpinLock", Place(Root.SELF, ("lock",), LOCK), [
                     Fetch(14, "old", Place(Root.SELF, ("counts",), COUNTS, index=local("i")), True),
                     Assign(15, "new", Binary(S64, "+", local("old"), Int(S64, 1, "ONE"))),
@@ -161,7 +185,11 @@ def test_text_of_a_translated_driver() -> None:
 
 
 # --- what every text must have ---------------------------------------------------------------------
-PROGRAMS = {"by hand": tiny(COUNT, entries=(Entry(3, "count", None),)), "Small": translate(Small), "RamDisk": translate(RamDisk)}
+PROGRAMS = {
+    "by hand": tiny(COUNT, entries=(Entry(3, "count", None),)),
+    "Small": translate(Small),
+    "RamDisk": translate(RamDisk),
+}
 
 
 @pytest.fixture(params=PROGRAMS)
@@ -252,7 +280,15 @@ def test_a_kernel_could_have_it(program: Program, width: str, tmp_path: Path) ->
         "-Werror=vla", "-Werror=declaration-after-statement", "-Werror=implicit-function-declaration", "-w", "-c",
     ]  # fmt: skip
     # The stand-in's own headers must not be found: only the contract, and the types above.
-    command = ["gcc", f"-I{tmp_path}", f"-I{CONTRACT}", *flags, "-o", str(tmp_path / "driver.o"), str(tmp_path / "driver.c")]
+    command = [
+        "gcc",
+        f"-I{tmp_path}",
+        f"-I{CONTRACT}",
+        *flags,
+        "-o",
+        str(tmp_path / "driver.o"),
+        str(tmp_path / "driver.c"),
+    ]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
     symbols = subprocess.run(["nm", "-u", str(tmp_path / "driver.o")], capture_output=True, text=True, check=True)
     undefined = {line.split()[-1] for line in symbols.stdout.splitlines()} - {"_GLOBAL_OFFSET_TABLE_"}

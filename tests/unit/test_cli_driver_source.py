@@ -49,8 +49,8 @@ BROKEN = {
     "beside-raises": ("import beside", "beside.py:1: NameError: name 'x' is not defined", "BLKMQ_DEBUG=1"),
     "beside-syntax": ("import crooked", "crooked.py:1: '(' was never closed", "cannot read this line"),
     "blkmq-error": (
-        "from blkmq.drivers.ramdisk import RamDisk\nRamDisk(sise=3)",
-        "driver.py:2: sise = 3: RamDisk has no such attribute",
+        "from blkmq.drivers.ramdisk import RamDisk\nRamDisk(sizes=3)",
+        "driver.py:2: sizes = 3: RamDisk has no such attribute",
         "did you mean size?",
     ),
     "annotation": (
@@ -190,7 +190,7 @@ def test_what_lies_beside_a_file_hides_nothing() -> None:
 
 
 def test_an_exception_of_the_drivers_own_check() -> None:
-    with pytest.raises(DriverSourceError, match=r"^good\.py:17: ValueError: not this one"):
+    with pytest.raises(DriverSourceError, match=r"^good\.py:18: ValueError: not this one"):
         new_driver(load_driver("good.py"), {"blocksize": 1024})
 
 

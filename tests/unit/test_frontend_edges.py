@@ -7,7 +7,6 @@ import textwrap
 from typing import Any
 
 import pytest
-
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refused
 
@@ -132,7 +131,7 @@ INSIDE = [
     "with self.lock:\n    self.kept = None\n    self.kept = rq\n    if self.kept:\n        self.kept.end()",
     "n = rq.hctx.data.first.sector",
     "with hctx.data.lock:\n    hctx.data.waiting.add_tail(rq)\n    found = hctx.data.waiting.pop() or rq",
-    "with self.lock:\n    self.flags = Flag.A | self.flags\n    if self.flags & Flag.B == Flag.B:\n        self.flag = not self.flag",
+    "with self.lock:\n    self.flags = Flag.A | self.flags\n    self.flag = self.flags & Flag.B == Flag.B",
     "with self.lock:\n    self.small = 0 if self.flag else self.small >> 1\n    self.small = min(self.small, 9)",
     "n = self.LIMIT + Driver.LIMIT + blkmq.PAGE_SIZE",
     "a: int\na = 3\nb: BlkStatus = BlkStatus.OK\nc = b.value + rq.op.value",
@@ -144,6 +143,7 @@ INSIDE = [
     "for i in range(rq.tag):\n    pass\nfor i in range(3, 0, -1):\n    assert i",
     "if is_last and (half := rq.sector // 2) > 3 and half < 9:\n    n = half",
     "if (a := rq.tag) < (b := rq.nr_bytes) < 9:\n    n = a + b",
+    "if not (is_last and (n := rq.tag) > 3):\n    return BlkStatus.OK\nm = n",
     "x = rq.sector\nx = is_last\ny = x",
     "while True:\n    if is_last:\n        n = 1\n        break\nm = n",
     "flags = rq.flags & ~ReqFlag.FUA\nn = -True + (is_last | False)",
@@ -179,6 +179,8 @@ OUTSIDE = [
     ("n += 1", "unassigned"),
     ("SIZE += 1", "unassigned"),
     ("if is_last or (n := rq.tag) > 3:\n    m = n", "unassigned"),
+    ("if (is_last and (n := is_last)) == True:\n    m = n", "unassigned"),
+    ("if 1 < rq.tag < (n := rq.nr_bytes):\n    pass\nelse:\n    m = n", "unassigned"),
     ("n: Missing = 3", "annotation-name"),
     ("n: list[int] = 3", "local-annotation"),
     ("self.small: int = 3", "local-annotation"),
@@ -215,15 +217,15 @@ OUTSIDE = [
     ("n = len(rq)", "length"),
     ("n = Level(3, 4)", "argument"),
     ("n = helper()", "argument"),
-    ("n = helper(1, 2)", None),
+    ("n = helper(1, True)", "argument"),
     ("n = helper(1, n=1)", "argument"),
     ("n = helper(**{})", "star-argument"),
     ("n = helper(1, twice=3)", "argument-type"),
     ("rq.end(status=None)", "argument-type"),
     ("rq.requeue(1)", "argument-type"),
-    ("self.prepare(self.tag_set, self.tag_set, self.disk)", ["name"]),
+    ("self.prepare(self.tag_set, self.tag_set, self.disk)", "argument-type"),
     ("n = self.prepare()", "argument"),
-    ("rq.pdu.timer.start(3, None)", None),
+    ("rq.pdu.timer.start(3, None)", "caller-request"),
     ("n = rq.pdu", "alias"),
     ("n = self.counts", "alias"),
     ("self.counts = 3", "alias"),
@@ -232,7 +234,7 @@ OUTSIDE = [
     ("n = self.store.pages", "attribute"),
     ("n = self.queue_rqs", "field"),
     ("n = self.timer", "method-value"),
-    ("n = self.config.sise", "field"),
+    ("n = self.config.sizes", "field"),
     ("self.config.size = 3", "read-only"),
     ("self.LIMIT = 3", "read-only"),
     ("hctx.queue_num = 3", "read-only"),
@@ -248,7 +250,7 @@ OUTSIDE = [
     ("(a := 3)", "walrus"),
     ("if rq == rq:\n    pass", "comparison"),
     ("if 1 < rq < 3:\n    pass", "number"),
-    ("if 1 < 2 is None:\n    pass", "comparison"),
+    ("if 1 < rq.tag is None:\n    pass", "comparison"),
     ("if hctx is None:\n    pass", "identity"),
     ("if hctx:\n    pass", "condition"),
     ("if self.lock:\n    pass", "alias"),

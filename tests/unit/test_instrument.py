@@ -420,7 +420,10 @@ def test_blkmqs_own_functions_are_left_alone() -> None:
     assert interpret(Clock()).now() > 0
 
 
-def test_an_addition_is_fast_enough() -> None:
-    number = 20_000
-    seconds = timeit.repeat("add(3, 4)", globals={"add": checked.add}, number=number, repeat=20)
-    assert min(seconds) / number < 200e-9
+def test_an_addition_costs_little_more_than_a_call() -> None:
+    """About 100 ns where a call takes 50; on whatever machine this is, not much more than that."""
+
+    def seconds(add: Callable[[Any, Any], Any]) -> float:
+        return min(timeit.repeat("add(3, 4)", globals={"add": add}, number=5_000, repeat=20))
+
+    assert seconds(checked.add) < 4 * seconds(lambda left, right: left + right)

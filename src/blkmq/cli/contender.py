@@ -46,7 +46,7 @@ class Contender:
         """Puts a driver into service; a target that cannot take it refuses."""
         running = RunningSet([driver], executable_for([driver], target))
         try:
-            running.control_callback("open", 0)
+            running.open_disk(0)
         except BaseException:
             running.close()
             raise
@@ -80,7 +80,6 @@ class Contender:
     def close(self) -> None:
         self.worker.stop()
         self.worker.join()
-        self.running.control_callback("release", 0)
         self.running.close()
 
     # --- what came of it --------------------------------------------------------------------------------------
@@ -124,8 +123,8 @@ def in_thread(work: Callable[[], Load]) -> Load:
             errors.append(error)
         done.set()
 
-    threading.Thread(target=run, name="blkmq-bench", daemon=True).start()
     try:
+        threading.Thread(target=run, name="blkmq-bench", daemon=True).start()
         done.wait()
     except KeyboardInterrupt:
         if not done.wait(GRACE_SEC):

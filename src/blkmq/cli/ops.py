@@ -95,13 +95,13 @@ def caller_callbacks(cls: type[Operations]) -> Iterator[Callback]:
     for record, holder in ((own, cls.__name__), (pdu, "Pdu")):
         for field in record.fields:
             if field.noun in CALLERS:
-                function = inspect.getattr_static(cls, field.name, None)
+                function = inspect.getattr_static(cls, field.method, None)
                 parameters = "self, rq: Request" if holder == "Pdu" else "self"
                 yield Callback(
                     "driver",
-                    field.name,
+                    field.method,
                     f"called by {field.noun} {holder}.{field.name}",
-                    f"def {field.name}({parameters}) -> None",
+                    f"def {field.method}({parameters}) -> None",
                     function is not None,
                     *_place(function),
                 )

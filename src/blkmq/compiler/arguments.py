@@ -5,56 +5,52 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from blkmq.compiler.arithmetic import in_order
 from blkmq.compiler.convert import fitted
+from blkmq.compiler.nouns import Formal
 from blkmq.compiler.places import resolve
-from blkmq.compiler.program import Expr, Kind, Place, Root, Type
+from blkmq.compiler.program import Expr, Kind, Place, Type
 from blkmq.compiler.scope import Scope
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A parameter, whichever kind of function it is of."""
-
-    name: str
-    type: Type | None  #: None: the one TagSet, QueueLimits or GenDisk
-    default: Expr | None
-    root: Root | None = None
-
-
-def bound(scope: Scope, node: ast.Call, wanted: Sequence[Wanted]) -> tuple[Expr, ...]:
+def bound(scope: Scope, node: ast.Call, formals: Sequence[Formal]) -> tuple[Expr, ...]:
     """Arguments in the order of the parameters, evaluated in the order of the text."""
-    names = [parameter.name for parameter in wanted]
-    if len(node.args) > len(wanted):
-        raise scope.refused("argument", node, f"takes {len(wanted)}, gets {len(node.args)}")
-    given: dict[str, ast.expr] = dict(zip(names, node.args, strict=False))
+    given = _matched(scope, node, formals)
+    for formal in formals:
+        if formal.name in given:
+            if formal.root is not None:
+                _check_single(scope, given[formal.name], formal)
+        elif formal.default is None:
+            raise scope.refused("argument", node, f"{formal.name} is missing", hint=_spelled(formals))
+    singles = {formal.name for formal in formals if formal.root is not None}
+    passed = {name: argument for name, argument in given.items() if name not in singles}
+    values = {formal.name: formal.default for formal in formals if formal.default is not None}
+    values |= dict(zip(passed, in_order(scope, list(passed.values()), _argument), strict=True))
+
+    def fit(name: str, kind: Type) -> Expr:
+        return fitted(scope, values[name], kind, given.get(name, node), rule="argument-type", where=name)
+
+    return tuple(fit(formal.name, formal.type) for formal in formals if formal.type is not None)
+
+
+def _matched(scope: Scope, node: ast.Call, formals: Sequence[Formal]) -> dict[str, ast.expr]:
+    """Which argument each parameter gets."""
+    positional = [formal.name for formal in formals if formal.by_position]
+    named = [formal.name for formal in formals if formal.by_name]
+    if len(node.args) > len(positional):
+        raise scope.refused("argument", node, f"takes {len(positional)}, gets {len(node.args)}", hint=_spelled(formals))
+    given = dict(zip(positional, node.args, strict=False))
     for keyword in node.keywords:
         assert keyword.arg is not None
-        if keyword.arg not in names or keyword.arg in given:
-            hint = "its parameters: " + (", ".join(names) or "none")
-            raise scope.refused("argument", node, f"{keyword.arg}=", hint=hint)
+        if keyword.arg not in named or keyword.arg in given:
+            raise scope.refused("argument", node, f"{keyword.arg}=", hint=_spelled(formals))
         given[keyword.arg] = keyword.value
-    by_name = {parameter.name: parameter for parameter in wanted}
-    for name, argument in given.items():
-        if by_name[name].root is not None:
-            _check_single(scope, argument, by_name[name])
-    passed = [name for name in given if by_name[name].root is None]
-    values = dict(zip(passed, in_order(scope, [given[name] for name in passed], _argument), strict=True))
-    result = []
-    for parameter in wanted:
-        if parameter.root is not None:
-            if parameter.name not in given:
-                raise scope.refused("argument", node, f"{parameter.name} is missing")
-            continue
-        assert parameter.type is not None
-        value = values.get(parameter.name, parameter.default)
-        if value is None:
-            raise scope.refused("argument", node, f"{parameter.name} is missing")
-        place = given.get(parameter.name, node)
-        result.append(fitted(scope, value, parameter.type, place, rule="argument-type", where=parameter.name))
-    return tuple(result)
+    return given
+
+
+def _spelled(formals: Sequence[Formal]) -> str:
+    return "its parameters: " + (", ".join(formal.name for formal in formals) or "none")
 
 
 def _argument(scope: Scope, node: ast.expr) -> Expr:
@@ -64,7 +60,7 @@ def _argument(scope: Scope, node: ast.expr) -> Expr:
     return value
 
 
-def _check_single(scope: Scope, argument: ast.expr, parameter: Wanted) -> None:
+def _check_single(scope: Scope, argument: ast.expr, formal: Formal) -> None:
     thing = resolve(scope, argument)
-    if not isinstance(thing, Place) or thing.root is not parameter.root or thing.path:
-        raise scope.refused("argument-type", argument, f"{parameter.name} is another")
+    if not isinstance(thing, Place) or thing.root is not formal.root or thing.path:
+        raise scope.refused("argument-type", argument, f"{formal.name} is another")

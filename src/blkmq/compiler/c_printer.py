@@ -63,8 +63,11 @@ def _record(program: Program, record: Record) -> Iterator[CLine]:
     for field in record.fields:
         length = f"[{field.length}]" if field.length else ""
         text = f"\t{_field_type(field)} {c_name(field.name)}{length};"
-        comment = _comment(f"{field.enum} {field.unit}")
-        yield CLine(f"{text} /* {comment} */" if comment else text)
+        comment = f" /* {words} */" if (words := _comment(f"{field.enum} {field.unit}")) else ""
+        if _columns(text + comment) > MAX_COLUMNS:
+            yield CLine(f"\t{comment.strip()}")
+            comment = ""
+        yield CLine(text + comment)
     if not record.fields:
         yield CLine("\ts64 nothing;")
     yield CLine("};")

@@ -8,10 +8,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.compiler.arguments import Wanted, bound
+from blkmq.compiler.arguments import bound
 from blkmq.compiler.arithmetic import absolute, extreme, in_order
 from blkmq.compiler.convert import number, test, truth
 from blkmq.compiler.names import is_local
@@ -101,13 +101,14 @@ def _call_known(scope: Scope, node: ast.Call, target: object) -> Expr:
     """Calls a Python object that is known while compiling."""
     if isinstance(target, type) and issubclass(target, IntEnum | IntFlag):
         return _enum_call(scope, node, target)
-    builtin = BUILTINS.get(target) if callable(target) else None
-    if builtin is not None:
+    of_python = target if isinstance(target, type | BuiltinFunctionType) else None
+    if of_python in BUILTINS:
+        builtin = BUILTINS[of_python]
         if node.keywords or not builtin.least <= len(node.args) <= builtin.most:
             raise scope.refused("argument", node, hint=builtin.hint)
         return builtin.lower(scope, node, node.args)
-    if callable(target) and target in REFUSED_BUILTINS:
-        raise scope.refused(REFUSED_BUILTINS[target], node)
+    if of_python in REFUSED_BUILTINS:
+        raise scope.refused(REFUSED_BUILTINS[of_python], node)
     if is_python_function(target) and verb_of(target):
         return do(scope, node, _signature(target))
     if is_helper(target, package_of(scope.driver.cls)):
@@ -154,13 +155,13 @@ def _integer(scope: Scope, _: ast.Call, arguments: list[ast.expr]) -> Expr:
     return replace(value, type=S64)
 
 
-REFUSED_BUILTINS: dict[Callable[..., object], str] = {
+REFUSED_BUILTINS: dict[object, str] = {
     range: "range", print: "print", str: "string", repr: "string", format: "string", chr: "string", bytes: "string",
     bytearray: "string", float: "float", round: "float", list: "collection", dict: "collection", tuple: "collection",
     set: "collection", sum: "comprehension", all: "comprehension", any: "comprehension",
 }  # fmt: skip
 
-BUILTINS: dict[Callable[..., object], Builtin] = {
+BUILTINS: dict[object, Builtin] = {
     min: Builtin(_extreme("min"), 2, 99, "min(a, b) of two or more integers"),
     max: Builtin(_extreme("max"), 2, 99, "max(a, b) of two or more integers"),
     abs: Builtin(lambda scope, node, args: absolute(scope, number(scope, args[0]), node), 1, 1, "abs(x)"),
@@ -195,9 +196,8 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
 def _invoke(scope: Scope, node: ast.Call, callee: Signature) -> Expr:
     if callee.broken:
         raise Rejected(None)
-    wanted = [Wanted(p.name, p.type, p.default, p.root) for p in callee.parameters]
     scope.driver.lower(callee, scope, node)
-    args = bound(scope, node, wanted)
+    args = bound(scope, node, callee.parameters)
     if callee.returns == NONE:
         scope.emit(Invoke(scope.line, "", callee.name, args, NONE))
         return Expr(NONE)

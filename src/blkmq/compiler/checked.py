@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ast
 import operator
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NoReturn
 
+from blkmq.compiler.fuel import frame
+from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import (
     DriverAssertionError,
     DriverDivisionError,
@@ -107,6 +110,14 @@ def member(enum: type[IntEnum], value: Any) -> Any:
 def fail(message: Any = None) -> NoReturn:
     """What a false ``assert`` does."""
     raise DriverAssertionError("assertion failed" if message is None else str(message))
+
+
+def answer(value: Any) -> Any:
+    """What a callback returns; if it is anything but OK, the line is kept for the report that may follow."""
+    if value is not BlkStatus.OK:
+        caller = sys._getframe(1)
+        frame.left_at = caller.f_code.co_filename, caller.f_lineno
+    return value
 
 
 def overflow(left: Any, op: str, right: Any) -> NoReturn:

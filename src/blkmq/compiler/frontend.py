@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from blkmq.compiler.records import snake_case
 from blkmq.compiler.refused import Refused
 from blkmq.compiler.sharing import check_sharing
 from blkmq.compiler.signatures import Signature
-from blkmq.compiler.source import is_python_function
+from blkmq.compiler.source import function_source, is_python_function
 from blkmq.mq.configuration import attributes_of, configuration_of
 from blkmq.mq.operations import SLOT_BY_NAME, SLOTS, Operations, Slot
 from blkmq.mq.request import Request
@@ -122,13 +123,16 @@ def _caller_entry(driver: Driver, field: Field, in_pdu: bool) -> Iterator[Entry]
 
 def _check_near_slots(driver: Driver) -> None:
     """Refuses a method that nothing calls and whose name resembles an empty slot's."""
-    used = {signature.source.name for signature in driver.signatures.values()}
-    callers = {f.method for record in driver.own_records for f in record.fields if f.noun in CALLERS}
-    for name in driver.method_names():
-        function = inspect.getattr_static(driver.cls, name)
-        if name.startswith("_") or name in used or name in callers or not is_python_function(function):
+    methods = {name: inspect.getattr_static(driver.cls, name) for name in driver.method_names()}
+    sources = [function_source(function) for function in methods.values()]
+    nodes = [node for source in sources if source for node in ast.walk(source.node)]
+    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # by whatever the attributes' values
+    called |= {f.method for record in driver.own_records for f in record.fields if f.noun in CALLERS}
+    empty = [slot for slot in SLOT_BY_NAME if slot not in methods]
+    for name, function in methods.items():
+        if name.startswith("_") or name in called or name in SLOT_BY_NAME:
             continue
-        near = difflib.get_close_matches(name, [s for s in SLOT_BY_NAME if s not in used], n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name, empty, n=1, cutoff=0.75)
         if near:
             code = function.__code__
             hint = f"did you mean {near[0]}? A helper that is not used begins with an underscore"

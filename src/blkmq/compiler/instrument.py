@@ -21,6 +21,7 @@ from blkmq.compiler.fuel import burn
 from blkmq.compiler.source import function_source, is_helper
 
 PREFIX = "_blkmq_"
+ANSWERS = ("queue_rq", "timeout")  #: callbacks whose answer can be wrong: what they return is noted with its line
 
 SuperOf = Callable[[Any], Any]
 
@@ -87,7 +88,8 @@ def _compiled(node: ast.FunctionDef, file: str, owner: str, free_names: list[str
     """The function's code; ``free_names`` become its closure, and ``owner`` gives ``__private`` names their class."""
     inner: ast.stmt = node
     if owner:
-        inner = ast.ClassDef(owner, bases=[], keywords=[], body=[node], decorator_list=[])
+        # Names are mangled without a class's leading underscores; and the method may mean its own class by the name.
+        inner = ast.ClassDef("________" + owner, bases=[], keywords=[], body=[node], decorator_list=[])
     arguments = [ast.arg(name) for name in free_names if name != "__class__"]
     factory = ast.FunctionDef(
         f"{PREFIX}factory",
@@ -213,6 +215,12 @@ class _Rewriter(ast.NodeTransformer):
         body = ast.Expr(self.call("fail", checked.fail, message, at=node))
         test = ast.UnaryOp(ast.Not(), node.test)
         return ast.fix_missing_locations(ast.copy_location(ast.If(test, [body], []), node))
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is not None and self.function.__name__ in ANSWERS:
+            node.value = self.call("answer", checked.answer, node.value, at=node)
+        return node
 
     def _loop(self, node: ast.While | ast.For | ast.AsyncFor) -> ast.AST:
         self.loops.append(node.lineno)

@@ -253,16 +253,21 @@ def decision(scope: Scope, node: ast.expr) -> Expr:
     return test(scope, node)
 
 
-def assigned_when(node: ast.expr, outcome: bool) -> set[str]:
-    """Names that ``:=`` has certainly assigned where a condition came out so."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return assigned_when(node.operand, not outcome)
-    if isinstance(node, ast.BoolOp):
-        all_ran = isinstance(node.op, ast.And) is outcome
-        return set().union(*(assigned_when(v, outcome) for v in (node.values if all_ran else node.values[:1])))
-    if isinstance(node, ast.Compare) and not outcome:
-        return set().union(*(assigned_when(v, True) for v in (node.left, node.comparators[0])))
-    return {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+def assigned_when(node: ast.expr, outcome: bool | None) -> set[str]:
+    """Names that ``:=`` has certainly assigned where a condition came out so; None: either way."""
+    match node:
+        case ast.NamedExpr(target=target):
+            return {target.id}
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return assigned_when(part, None if outcome is None else not outcome)
+        case ast.BoolOp(op=op, values=parts):
+            if isinstance(op, ast.And) is outcome:  # then all of them ran
+                return set().union(*(assigned_when(part, outcome) for part in parts))
+            return assigned_when(parts[0], None)
+        case ast.Compare(left=left, comparators=others):
+            ran = others if outcome else others[:1]
+            return set().union(*(assigned_when(part, None) for part in (left, *ran)))
+    return set()
 
 
 def walruses_in(node: ast.expr) -> set[ast.NamedExpr]:

@@ -56,7 +56,7 @@ def assign_local(scope: Scope, target: ast.Name, expr: Expr, node: ast.AST, anno
     name = target.id
     if expr.type.kind is Kind.SEGMENT:
         raise scope.refused("segment", node)
-    if name == "self" or name in scope.singles or scope.types.get(name, S64).kind is Kind.SEGMENT:
+    if name == scope.self_name or name in scope.singles or scope.types.get(name, S64).kind is Kind.SEGMENT:
         raise scope.refused("alias", node)
     wanted = annotated or scope.types.get(name) or _type_of_new(scope, expr, node)
     if scope.types.get(name, wanted) != wanted:

@@ -65,10 +65,15 @@ _FORWARD = {**{cls.__name__: cls for cls in VERB_CLASSES.values()}, "Any": Any}
 
 
 @dataclass(frozen=True)
-class VerbParameter:
+class Formal:
+    """A parameter of a verb, or of one of the driver's own functions."""
+
     name: str
-    type: Type
-    default: Expr | None  #: None: it must be given
+    type: Type | None  #: None: the one TagSet, QueueLimits or GenDisk, which is passed nowhere
+    root: Root | None = None  #: which of these
+    default: Expr | None = None  #: None: it must be given
+    by_position: bool = True
+    by_name: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class VerbSignature:
 
     noun: str
     name: str
-    parameters: tuple[VerbParameter, ...]
+    parameters: tuple[Formal, ...]
     result: Type
     fallible: bool
     sleeps: bool
@@ -163,7 +168,7 @@ def signature_of_function(function: Any, noun: str, name: str) -> VerbSignature 
         if kind is None:
             raise TypeError(f"{noun}.{name}: {parameter.name} has a type that no compiled verb takes")
         default = None if parameter.default is inspect.Parameter.empty else constant(parameter.default)
-        parameters.append(VerbParameter(parameter.name, kind, default))
+        parameters.append(Formal(parameter.name, kind, default=default))
     result = in_flight(types["return"])
     if result is None:
         raise TypeError(f"{noun}.{name} returns a type that no compiled verb returns")

@@ -12,7 +12,9 @@ from pathlib import PurePath
 
 from blkmq.compiler.numba_expression import Expressions, nothing, py_name, snake
 from blkmq.compiler.program import (
+    Absent,
     Assign,
+    Bool,
     Break,
     Check,
     Continue,
@@ -24,6 +26,7 @@ from blkmq.compiler.program import (
     Function,
     Guard,
     If,
+    Int,
     Invoke,
     Kind,
     Locked,
@@ -72,6 +75,13 @@ class _Body:
 
     def text(self, expr: Expr) -> str:
         return self.printer.expressions.text(expr)
+
+    def argument(self, expr: Expr) -> str:
+        """Text of an argument; to Numba a bare constant is a type of its own, for which it compiles the function anew."""
+        text = self.text(expr)
+        if isinstance(expr, Int | Absent):
+            return f"i64({text})"
+        return f"bool({text})" if isinstance(expr, Bool) else text
 
     def verb(self, name: str) -> str:
         return self.printer.verb(name)
@@ -144,7 +154,7 @@ class _Body:
                 self.do(stmt)
             case Invoke():
                 self.mark(stmt.line)
-                arguments = ", ".join(self.text(argument) for argument in stmt.args)
+                arguments = ", ".join(self.argument(argument) for argument in stmt.args)
                 function = self.printer.function_name(stmt.function)
                 own = "call, self" if self.printer.is_method(stmt.function) else "call"
                 target = f"{py_name(stmt.target)} = " if stmt.target else ""
@@ -226,9 +236,9 @@ class _Body:
             if stmt.subject.type.kind is Kind.REQUEST_LIST:
                 subject = f"{self.verb('request_list_at')}({subject}, 0)"
             arguments.append(subject)
-        arguments += [self.text(argument) for argument in stmt.args]
+        arguments += [self.argument(argument) for argument in stmt.args]
         if stmt.slot >= 0:
-            arguments.append(str(stmt.slot))
+            arguments.append(f"i64({stmt.slot})")
         targets = [py_name(stmt.target)] if stmt.target else []
         if stmt.segment and stmt.verb in ("copy_to_page", "copy_from_page", "zero", "advance"):
             targets = [*(targets or ["_"]), py_name(stmt.segment)]

@@ -60,7 +60,7 @@ def single(root: Root) -> Place:
 def resolve(scope: Scope, node: ast.expr) -> Thing:
     """What a chain of names, attributes and indexes leads to, without loading it."""
     if isinstance(node, ast.Name):
-        if node.id == "self" and scope.self_place:
+        if scope.self_place and node.id == scope.self_name:
             return scope.self_place
         if node.id in scope.singles:
             return single(scope.singles[node.id])
@@ -105,6 +105,8 @@ def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
     name = node.attr
     if name == "value" and base.field.sized and base.field.enum not in ("", "bool"):
         return replace(fetch(scope, base, node), type=S64)
+    if base.field.noun == "Request":
+        return _handle_attribute(scope, node, fetch(scope, base, node))
     if not base.field.record:
         raise scope.refused("attribute", node, hint=_verbs_hint(base))
     record = scope.driver.records[base.field.record]

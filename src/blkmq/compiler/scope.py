@@ -92,6 +92,7 @@ class Scope:
         self.walruses: set[ast.NamedExpr] = set()  #: those that stand where they may
 
         node = signature.source.node
+        self.self_name = node.args.args[0].arg if signature.self_place and node.args.args else ""
         self.types: dict[str, Type] = {p.name: p.type for p in signature.parameters if p.type is not None}
         self.singles: dict[str, Root] = {p.name: p.root for p in signature.parameters if p.root is not None}
         self.assigned: set[str] | None = set(self.types)  #: None: not reachable

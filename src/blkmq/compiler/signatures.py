@@ -8,19 +8,11 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from blkmq.compiler.nouns import NONE, SINGLES, constant, in_flight
-from blkmq.compiler.program import Expr, Kind, Place, Root, Type
+from blkmq.compiler.nouns import NONE, SINGLES, Formal, constant, in_flight
+from blkmq.compiler.program import Kind, Place, Type
 from blkmq.compiler.refused import Refusal
 from blkmq.compiler.rules import refusal
 from blkmq.compiler.source import FunctionSource, names_seen_by
-
-
-@dataclass(frozen=True)
-class SignatureParameter:
-    name: str
-    type: Type | None  #: None: the one TagSet, QueueLimits or GenDisk, which is passed nowhere
-    root: Root | None = None
-    default: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +21,7 @@ class Signature:
 
     name: str  #: in the program
     source: FunctionSource
-    parameters: tuple[SignatureParameter, ...]
+    parameters: tuple[Formal, ...]
     returns: Type
     self_place: Place | None  #: None: a module's helper function
     annotations: tuple[Any, ...] = field(default=(), compare=False)  #: of the parameters and the result, evaluated
@@ -59,8 +51,7 @@ class _Reader:
         self.source = source
         self.refusals = refusals
         self.broken = False
-        signature = inspect.signature(source.function)
-        self.defaults = {n: p.default for n, p in signature.parameters.items()}
+        self.parameters = inspect.signature(source.function).parameters
 
     def refuse(self, rule: str, node: ast.AST, detail: str = "") -> None:
         self.broken = True
@@ -76,23 +67,26 @@ class _Reader:
             self.refuse("annotation-name", self.source.node, f"no {error.name} there")
             return None
 
-    def parameter(self, argument: ast.arg, hints: dict[str, Any]) -> SignatureParameter:
-        hint = hints.get(argument.arg)
+    def parameter(self, argument: ast.arg, hints: dict[str, Any]) -> Formal:
+        name = argument.arg
+        written = self.parameters[name]
+        by_position = written.kind is not inspect.Parameter.KEYWORD_ONLY
+        by_name = written.kind is not inspect.Parameter.POSITIONAL_ONLY
+        hint = hints.get(name)
         if isinstance(hint, type) and hint in SINGLES:
-            return SignatureParameter(argument.arg, None, SINGLES[hint])
+            return Formal(name, None, SINGLES[hint], by_position=by_position, by_name=by_name)
         kind = in_flight(hint) if hint is not None else None
         if kind is None or kind.kind is Kind.NONE:
             self.refuse("parameter-annotation", argument)
-            return SignatureParameter(argument.arg, NONE)
+            return Formal(name, NONE)
         if kind.kind is Kind.SEGMENT:
             self.refuse("segment", argument)
-        default = self.defaults[argument.arg]
-        if default is inspect.Parameter.empty:
-            return SignatureParameter(argument.arg, kind)
-        value = constant(default)
-        if value is None:
-            self.refuse("constant", argument, "as a default")
-        return SignatureParameter(argument.arg, kind, default=value)
+        default = None
+        if written.default is not inspect.Parameter.empty:
+            default = constant(written.default)
+            if default is None:
+                self.refuse("constant", argument, "as a default")
+        return Formal(name, kind, default=default, by_position=by_position, by_name=by_name)
 
     def returns(self, hints: dict[str, Any]) -> Type:
         node = self.source.node

@@ -39,7 +39,7 @@ def is_python_function(value: object) -> TypeGuard[FunctionType]:
     return isinstance(value, FunctionType)
 
 
-_SYSTEM = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_SYSTEM = ("<frozen ", *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")))
 
 
 def is_helper(value: object, package: str) -> TypeGuard[FunctionType]:
@@ -52,7 +52,7 @@ def is_helper(value: object, package: str) -> TypeGuard[FunctionType]:
     if value.__qualname__ != value.__name__ and not value.__qualname__.endswith(f"<locals>.{value.__name__}"):
         return False  # a method
     top, _, rest = value.__module__.partition(".")
-    if top == "blkmq" and not rest.startswith(("drivers", "faults")):
+    if top == "blkmq" and not rest.startswith(("drivers", "faults", "testing")):
         return False
     return top in (package, "blkmq") or not value.__code__.co_filename.startswith(_SYSTEM)
 

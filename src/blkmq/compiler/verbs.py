@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import ast
 
-from blkmq.compiler.arguments import Wanted, bound
+from blkmq.compiler.arguments import bound
 from blkmq.compiler.nouns import CALLERS, NONE, VERB_CLASSES, VerbSignature, signature_of_verb, verbs_of
 from blkmq.compiler.places import Known, Thing, fetch, reaching_raises
-from blkmq.compiler.program import Do, Expr, Kind, Local, Place, Root
+from blkmq.compiler.program import Absent, Do, Expr, Kind, Local, Place, Root
 from blkmq.compiler.scope import Scope
 
 
@@ -41,9 +41,10 @@ def do(
         subject = None
     elif subject is not None:
         subject = scope.held(subject, verb.noun.lower())
-    if place is not None and verb.noun in CALLERS:
-        _check_caller(scope, node, verb, place)
-    args = bound(scope, node, [Wanted(p.name, p.type, p.default) for p in verb.parameters])
+    args = bound(scope, node, verb.parameters)
+    # A timer or work in the Pdu serves a request, one in the driver serves the disk.
+    if place is not None and verb.noun in CALLERS and args and isinstance(args[-1], Absent) is (place.root is Root.PDU):
+        raise scope.refused("caller-request", node)
     slot = place.field.slot if place is not None else -1
     fallible = verb.fallible or (place is not None and reaching_raises(scope, place))
     result: Local | None = None if verb.result == NONE else scope.temp(_result_name(verb), verb.result)
@@ -55,12 +56,3 @@ def do(
 def _result_name(verb: VerbSignature) -> str:
     named = {Kind.PAGE: "page", Kind.REQUEST: "rq"}
     return named.get(verb.result.kind, f"{verb.name}_result")
-
-
-def _check_caller(scope: Scope, node: ast.Call, verb: VerbSignature, place: Place) -> None:
-    """A timer or work in the Pdu serves a request, one in the driver serves the disk."""
-    if verb.name not in ("start", "queue"):
-        return
-    gives_request = len(node.args) == len(verb.parameters) or any(k.arg == "rq" for k in node.keywords)
-    if gives_request is not (place.root is Root.PDU):
-        raise scope.refused("caller-request", node)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
-from blkmq.dispatch.ownership import FROM_FAIL, finish, is_live, report
+from blkmq.dispatch.ownership import COMPLETED, give_up, is_live, report, state_of
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.operations import SLOT_BY_NAME
-from blkmq.native.atomic import atomic_add
+from blkmq.native.atomic import atomic_add, atomic_load
 from blkmq.native.hot import hot, hot_inline
 from blkmq.native.invoke import call_entry
 from blkmq.native.memory import address_of
@@ -71,10 +71,16 @@ def call_back_with(call: Call, slot: int, request: RequestRecord, rq: int) -> in
 
 
 @hot
+def is_with_driver(request: RequestRecord, rq: int) -> bool:
+    """Whether the driver has it, and it does not wait for ``complete``, which comes anyway."""
+    return is_live(request, rq) and state_of(atomic_load(request, "ownership")) != COMPLETED
+
+
+@hot
 def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
     """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds."""
     request = request_at(tag_set.requests, rq & INDEX_MASK)
-    if has_callback(tag_set, CLEANUP_RQ) and is_live(request, rq):
+    if has_callback(tag_set, CLEANUP_RQ) and is_with_driver(request, rq):
         error = call.error
         call.error = 0
         call.fuel = FUEL_DATA
@@ -86,7 +92,7 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
             atomic_add(tag_set, "nr_errors", 1)
             report(call, call.error, call.error_at, call.value, rq)
         call.error = error
-    finish(tag_set, request, rq, FROM_FAIL, status)
+    give_up(tag_set, request, rq, status)
 
 
 @hot

@@ -37,7 +37,7 @@ class Executable(Protocol):
     @property
     def files(self) -> Sequence[str]: ...
     @property
-    def exceptions(self) -> Mapping[int, str]: ...
+    def exceptions(self) -> Mapping[tuple[int, int], str]: ...
 
     entry: int
     callbacks: int  #: bit per slot
@@ -86,7 +86,7 @@ class CompiledDriver:
         self.keep = keep  #: what owns the code
         self.name = program.snake_name
         self.files = program.files
-        self.exceptions: dict[int, str] = {}  # compiled drivers have none
+        self.exceptions: dict[tuple[int, int], str] = {}  # compiled drivers have none
         self.engine = compiled_engine()
         self.callbacks = sum(1 << item.number for item in program.entries)
         self.call = ENTRY_TYPE(entry)

@@ -29,19 +29,22 @@ from blkmq.dispatch.nouns.hr_timer import lock_timers, take_out, timer_at, unloc
 from blkmq.dispatch.nouns.request_list import request_list_add_tail, request_list_at, request_list_pop
 from blkmq.dispatch.ownership import (
     COMPLETED,
+    COMPLETING,
     DONE,
     DONE_PINNED,
     FAULT_STALE,
-    FROM_FAIL,
+    FROM_END,
     FROM_TAKE_BACK,
     GONE,
     IDLE,
+    STATE_SHIFT,
+    STATUS_SHIFT,
     WAITING,
     finish,
+    give_up,
     is_live,
     mark_issued,
     report,
-    state_of,
     transition,
 )
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
@@ -121,37 +124,50 @@ def take_requeued(tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
 
 @hot
 def accept(call: Call, tag_set: TagSetRecord, request: RequestRecord, rq: int, status: int) -> int:
-    """What an answer other than OK means: RESOURCE or DEV_RESOURCE when the request is dispatch's again, else OK."""
-    if status == RESOURCE or status == DEV_RESOURCE:
+    """What an answer other than OK comes to: RESOURCE or DEV_RESOURCE if dispatch has the request back."""
+    if is_busy(status):
         outcome = transition(request, rq, FROM_TAKE_BACK, WAITING, 0, 1)
         if outcome == DONE or outcome == DONE_PINNED:
             return status
     elif is_status(status):
-        outcome = finish(tag_set, request, rq, FROM_FAIL, status)
+        outcome = give_up(tag_set, request, rq, status)
     else:
         atomic_add(tag_set, "nr_errors", 1)
         report(call, FAULT_STATUS, call.at, status, rq)
-        return OK + 0 * finish(tag_set, request, rq, FROM_FAIL, IOERR)
+        give_up(tag_set, request, rq, IOERR)
+        return IOERR
     if outcome == GONE:  # the driver has ended it before: the answer is a second end
         atomic_add(tag_set, "nr_stale_ends", 1)
         report(call, FAULT_STALE, call.at, status, rq)
-    return OK
+    return IOERR
+
+
+@hot_inline
+def is_busy(status: int) -> bool:
+    """Whether dispatch has the request back."""
+    return status == RESOURCE or status == DEV_RESOURCE
 
 
 @hot_inline
 def issue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int, is_last: bool) -> int:
-    """Gives one request to ``queue_rq``; OK unless dispatch has it back."""
+    """Gives one request to ``queue_rq``: OK if the driver has it, RESOURCE or DEV_RESOURCE if dispatch has it back."""
     request = request_at(tag_set.requests, index)
     rq = mark_issued(request) | index
     enter_disk(call, tag_set, request.disk)
     request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
     queue.nr_queued = queue.nr_queued + 1
+    if has_callback(tag_set, SET_RQ_BUDGET_TOKEN):
+        call_back(call, SET_RQ_BUDGET_TOKEN, rq, request.budget_token, 0, rq, FUEL_DATA)
+        if call.error != 0:
+            return IOERR
     fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
     status = call_back(call, QUEUE_RQ, queue.index, rq, 1 if is_last else 0, rq, fuel)
-    if status == OK or call.error != 0:
+    if call.error != 0:
+        return IOERR
+    if status == OK:
         return OK
     status = accept(call, tag_set, request, rq, status)
-    if status != OK:
+    if is_busy(status):
         queue.nr_busy = queue.nr_busy + 1
         queue.rerun_nsec = queue.now_nsec + RESOURCE_DELAY_NSEC
     return status
@@ -167,8 +183,6 @@ def budget(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int) 
         queue.rerun_nsec = queue.now_nsec + RESOURCE_DELAY_NSEC
         return False
     request.budget_token = token
-    if has_callback(tag_set, SET_RQ_BUDGET_TOKEN):
-        call_back(call, SET_RQ_BUDGET_TOKEN, handle_of(request, index), token, 0, 0, FUEL_DATA)
     return True
 
 
@@ -178,15 +192,17 @@ def issue_list(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     rqs = request_list_at(queue.poll_list, 0)
     link = queue.dispatch_head + 0
     disk = request_at(tag_set.requests, link - 1).disk + 0
+    fuel = FUEL_DATA
     while link != 0 and request_at(tag_set.requests, link - 1).disk == disk:
         request = request_at(tag_set.requests, link - 1)
         request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
         request_list_add_tail(call, rqs, mark_issued(request) | (link - 1))
+        fuel += request.nr_bytes // BYTES_PER_FUEL
         link = request.next + 0
     queue.dispatch_head = link
     before = rqs.tail - rqs.head
     enter_disk(call, tag_set, disk)
-    call_back(call, QUEUE_RQS, queue.poll_list, 0, 0, 0, FUEL_DATA)
+    call_back(call, QUEUE_RQS, queue.poll_list, 0, 0, 0, fuel)
     left = 0
     rq = request_list_pop(call, rqs)
     while rq != 0:
@@ -227,12 +243,14 @@ def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
             prepend(tag_set, queue, index)
             break
         is_last = queue.dispatch_head == 0
-        if issue(call, tag_set, queue, index, is_last) != OK:
+        status = issue(call, tag_set, queue, index, is_last)
+        if is_busy(status):
             if has_callback(tag_set, PUT_BUDGET):
                 call_back(call, PUT_BUDGET, request_at(tag_set.requests, index).budget_token, 0, 0, 0, FUEL_DATA)
             prepend(tag_set, queue, index)
             break
-        uncommitted = not is_last
+        if status == OK:  # an error does not ring a doorbell
+            uncommitted = not is_last
     if uncommitted and has_callback(tag_set, COMMIT_RQS):
         call_back(call, COMMIT_RQS, queue.index, 0, 0, 0, FUEL_DATA)
 
@@ -245,12 +263,14 @@ def run_completions(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> 
         index = link - 1
         request = request_at(tag_set.requests, index)
         link = request.next + 0
-        rq = handle_of(request, index)
-        if state_of(atomic_load(request, "ownership")) == COMPLETED:
-            if has_callback(tag_set, COMPLETE):
-                call_back_with(call, COMPLETE, request, rq)
-            else:
-                finish(tag_set, request, rq, FROM_FAIL, OK)
+        word = atomic_add(request, "ownership", (COMPLETING - COMPLETED) << STATE_SHIFT)
+        rq = (word >> GENERATION_SHIFT) << GENERATION_SHIFT | index
+        if request.status == 0:  # dispatch may have given it up meanwhile
+            request.status = (word >> STATUS_SHIFT) & 0xFF
+        if has_callback(tag_set, COMPLETE):
+            call_back_with(call, COMPLETE, request, rq)
+        else:
+            finish(tag_set, request, rq, FROM_END, OK)
 
 
 @hot

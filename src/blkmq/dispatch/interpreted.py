@@ -22,7 +22,7 @@ from blkmq.compiler.records import records_of, snake_case
 from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED
-from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept
+from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept, is_busy
 from blkmq.dispatch.hw_queue import queue_at
 from blkmq.dispatch.interpreted_locks import MAKERS as LOCKS
 from blkmq.dispatch.interpreted_locks import release_all
@@ -97,7 +97,7 @@ class InterpretedDriver:
         self.cls = cls
         self.name = snake_case(cls.__name__)
         self.files: list[str] = []
-        self.exceptions: dict[int, str] = {}  #: texts of Python exceptions, by place
+        self.exceptions: dict[tuple[int, int], str] = {}  #: what exceptions said, by fault and place
         self.entry = next(_entry_numbers)
         self.callbacks = sum(1 << slot.number for slot in SLOTS if fills(cls, slot.name))
         _, own, pdu, _, _ = records_of(cls, None)
@@ -154,6 +154,10 @@ class InterpretedDriver:
             return InterpretedWork(field.slot)
         if field.noun == "PageStore":
             return InterpretedPageStore()
+        if field.noun == "RequestList":
+            return LimitedRequestList()
+        if field.noun in LOCKS:
+            return LOCKS[field.noun](self.lock_orders)
         return make_noun(field)
 
     def make_queues_and_requests(self, running: RunningSet) -> None:
@@ -188,7 +192,8 @@ class InterpretedDriver:
 
     def _run(self, call: Call, slot: int, a: int, b: int, c: int) -> int:
         """Calls the method; what escapes it becomes the call's error."""
-        frame.call, frame.home, fuel.frame.meter = call, self, call
+        tank, fuel.frame.meter = fuel.frame.meter, call
+        frame.call, frame.home = call, self
         method = self._method(self.drivers[call.disk_address], slot)
         fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
         try:
@@ -204,6 +209,7 @@ class InterpretedDriver:
             self._note(call, Fault.ABSENT if is_of_none(error) else Fault.PYTHON, error)
         finally:
             release_all()
+            fuel.frame.meter = tank  # the call's memory goes with its tag set
         return 0
 
     def _answer(self, call: Call, slot: int, result: Any) -> int:
@@ -256,7 +262,7 @@ class InterpretedDriver:
         call.error = int(fault)
         call.error_at = self._place(error.__traceback__)
         text = text_of(error)
-        self.exceptions[call.error_at] = f"{type(error).__name__}: {text}" if call.error in TOLD_BY_PYTHON else text
+        self.exceptions[call.error, call.error_at] = f"{type(error).__name__}: {text}" if call.error in TOLD_BY_PYTHON else text
 
     def _place(self, traceback: TracebackType | None) -> int:
         """The innermost place of a traceback that is the driver's own."""
@@ -284,7 +290,7 @@ class InterpretedDriver:
         status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
         if call.error:
             escaped(call, record, rq)
-        elif status != OK and accept(call, record, request, rq, status) != OK:
+        elif status != OK and is_busy(accept(call, record, request, rq, status)):
             queue = queue_at(record.queues, hctx)
             queue.rerun_nsec = monotonic_nsec() + RESOURCE_DELAY_NSEC
             push(address_of(queue, "requeued"), request, index)

@@ -10,6 +10,7 @@ import ctypes
 import sys
 import threading
 from collections.abc import Iterator
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.page import PAGE_SIZE
@@ -36,6 +37,7 @@ from blkmq.dispatch.nouns.segment import (
 )
 from blkmq.dispatch.nouns.work import work_queue
 from blkmq.dispatch.ownership import pin, unpin
+from blkmq.dispatch.report import TEXT
 from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
 from blkmq.dispatch.tag_set import DiskRecord, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
@@ -72,13 +74,15 @@ def checked(call: Call) -> None:
     if call.error:
         fault, value = Fault(call.error), call.value
         call.error = 0
-        raise ERROR_OF_FAULT[fault](f"{fault.name}: {value}")
+        raise ERROR_OF_FAULT[fault](TEXT[fault].format(value=value))
 
 
 def mark() -> Call:
     """This thread's call, with the driver's present line noted."""
     call = frame.call
     caller = sys._getframe(2)
+    while caller.f_back is not None and caller.f_globals["__name__"].startswith("blkmq.mq."):
+        caller = caller.f_back  # a verb that is made of others
     call.at = frame.home.at(caller.f_code.co_filename, caller.f_lineno)
     return call
 
@@ -174,7 +178,10 @@ class InterpretedRequest(Request):
 
 
 class InterpretedSegment(Segment):
-    """A place in a request's data; pages are bytearrays here."""
+    """A place in a request's data; pages are bytearrays here.
+
+    What is no integer raises before the request is pinned.
+    """
 
     __slots__ = ("place",)
 
@@ -184,20 +191,21 @@ class InterpretedSegment(Segment):
     def __len__(self) -> int:
         return segment_len(frame.call, self.place)
 
-    def __getitem__(self, index: int) -> int:
+    def __getitem__(self, place: int) -> int:
         call = frame.call
-        value = segment_getitem(call, self.place, index)
+        value = segment_getitem(call, self.place, index(place))
         checked(call)
         return value
 
-    def __setitem__(self, index: int, value: int) -> None:
+    def __setitem__(self, place: int, value: int) -> None:
         call = frame.call
-        segment_setitem(call, self.place, index, value)
+        segment_setitem(call, self.place, index(place), index(value))
         checked(call)
 
     def _count(self, call: Call, page: Page, offset: int, nr_bytes: int) -> int:
         if page is None:
             raise AbsentError("the page is None")
+        offset, nr_bytes = index(offset), index(nr_bytes)
         if not 0 <= offset <= PAGE_SIZE or nr_bytes < 0:
             raise DriverIndexError(f"{nr_bytes} bytes at offset {offset} of a page")
         count = min(nr_bytes, PAGE_SIZE - offset, segment_len(call, self.place))
@@ -219,9 +227,11 @@ class InterpretedSegment(Segment):
     def copy_to_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
         call = frame.call
         count = self._count(call, page, offset, nr_bytes)
-        target = memoryview(page.memory)[offset : offset + count]  # whatever can raise does so before the pin
-        target[:] = ctypes.string_at(self._pinned(call), count)
-        unpin(call, self.place[0])
+        address = self._pinned(call)
+        try:
+            page.memory[offset : offset + count] = ctypes.string_at(address, count)
+        finally:
+            unpin(call, self.place[0])
         return self._step(count)
 
     def copy_from_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
@@ -234,13 +244,13 @@ class InterpretedSegment(Segment):
 
     def zero(self, nr_bytes: int = PAGE_SIZE) -> int:
         call = frame.call
-        count, self.place = segment_zero(call, self.place, nr_bytes)
+        count, self.place = segment_zero(call, self.place, index(nr_bytes))
         checked(call)
         return int(count)
 
     def advance(self, nr_bytes: int) -> None:
         call = frame.call
-        _, self.place = segment_advance(call, self.place, nr_bytes)
+        _, self.place = segment_advance(call, self.place, index(nr_bytes))
         checked(call)
 
 
@@ -283,7 +293,7 @@ class InterpretedHrTimer(HrTimer):
     def start(self, nsec: int, rq: Request | None = None) -> None:
         call = mark()
         handle = rq.handle if isinstance(rq, InterpretedRequest) else 0
-        hr_timer_start(call, self.record, nsec, handle, self.slot)
+        hr_timer_start(call, self.record, index(nsec), handle, self.slot)
         checked(call)
 
     def cancel(self) -> bool:

@@ -29,8 +29,9 @@ class State(IntEnum):
     WAITING = 1  #: on dispatch's list, to be issued
     IDLE = 2  #: in ``queue_rq``, before ``start``
     STARTED = 3  #: the driver has it
-    COMPLETED = 4  #: waiting for, or in, the ``complete`` callback
-    ENDED = 5  #: on its way back through the door
+    COMPLETED = 4  #: on its queue's stack, waiting for the ``complete`` callback
+    COMPLETING = 5  #: in that callback, or kept by it
+    ENDED = 6  #: on its way back through the door
 
 
 #: What a verb makes of a state.  What is not here is refused: by an error in the states that a live request has,
@@ -41,23 +42,26 @@ TABLE: dict[tuple[str, State], State] = {
     ("start", State.IDLE): State.STARTED,
     ("complete", State.STARTED): State.COMPLETED,
     ("end", State.STARTED): State.ENDED,
-    ("end", State.COMPLETED): State.ENDED,
+    ("call complete", State.COMPLETED): State.COMPLETING,
+    ("end", State.COMPLETING): State.ENDED,
     ("requeue", State.STARTED): State.WAITING,
-    ("requeue", State.COMPLETED): State.WAITING,
+    ("requeue", State.COMPLETING): State.WAITING,
     ("put tag", State.ENDED): State.FREE,
-    # What dispatch does on the driver's behalf: an error status, an escaped error, a timeout.
+    # What dispatch does on the driver's behalf: an error status, an escaped error, a timeout.  A completed request
+    # is on a stack, which has its ``next``: it ends after the callback, with that status.
     ("fail", State.IDLE): State.ENDED,
     ("fail", State.STARTED): State.ENDED,
-    ("fail", State.COMPLETED): State.ENDED,
+    ("fail", State.COMPLETED): State.COMPLETED,
+    ("fail", State.COMPLETING): State.ENDED,
     # queue_rq returned RESOURCE or DEV_RESOURCE.
     ("take back", State.IDLE): State.WAITING,
     ("take back", State.STARTED): State.WAITING,
 }
 
 
-def _sources(verb: str) -> int:
-    """The states that a verb leaves, a bit each."""
-    return sum(1 << state for name, state in TABLE if name == verb)
+def _sources(verb: str, target: State | None = None) -> int:
+    """The states from which a verb leads on, or to ``target``, a bit each."""
+    return sum(1 << old for (name, old), new in TABLE.items() if name == verb and target in (None, new))
 
 
 STATE_SHIFT = 16
@@ -67,11 +71,11 @@ STATE_MASK = 0xFF << STATE_SHIFT
 STATUS_MASK = 0xFF << STATUS_SHIFT
 GENERATION_MAX = (1 << 31) - 1
 
-FREE, WAITING, IDLE, STARTED, COMPLETED, ENDED = (int(state) for state in State)
+FREE, WAITING, IDLE, STARTED, COMPLETED, COMPLETING, ENDED = (int(state) for state in State)
 FROM_START, FROM_COMPLETE, FROM_END = _sources("start"), _sources("complete"), _sources("end")
-FROM_REQUEUE, FROM_FAIL, FROM_TAKE_BACK = _sources("requeue"), _sources("fail"), _sources("take back")
+FROM_REQUEUE, FROM_FAIL, FROM_TAKE_BACK = _sources("requeue"), _sources("fail", State.ENDED), _sources("take back")
 #: A driver has it, and handles of it are good.
-LIVE = 1 << IDLE | 1 << STARTED | 1 << COMPLETED
+LIVE = 1 << IDLE | 1 << STARTED | 1 << COMPLETED | 1 << COMPLETING
 
 FAULT_STALE, FAULT_STATE, FAULT_ABSENT = int(Fault.STALE), int(Fault.STATE), int(Fault.ABSENT)
 
@@ -166,6 +170,17 @@ def finish(tag_set: TagSetRecord, request: RequestRecord, handle: int, sources: 
     if outcome == DONE:
         hand_over(tag_set, request, handle & INDEX_MASK)
     return outcome  # DONE_PINNED: the last pin hands it over
+
+
+@hot
+def give_up(tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
+    """Ends a request on the driver's behalf; one that waits for ``complete`` after that, with this status."""
+    while True:
+        outcome = finish(tag_set, request, handle, FROM_FAIL, status)
+        if outcome == NOT_ALLOWED:
+            outcome = transition(request, handle, 1 << COMPLETED, COMPLETED, status, 0)
+        if outcome != NOT_ALLOWED:  # else ``complete`` was being called at this moment
+            return outcome
 
 
 @hot

@@ -44,7 +44,7 @@ class Sources(Protocol):
     @property
     def files(self) -> Sequence[str]: ...
     @property
-    def exceptions(self) -> Mapping[int, str]: ...
+    def exceptions(self) -> Mapping[tuple[int, int], str]: ...
     def slot_name(self, slot: int) -> str: ...
 
 
@@ -58,14 +58,14 @@ class Report:
     slot: str
     value: int
     tag: int  #: index of the request, -1 for none
-    text: str = ""  #: what a Python exception said
+    text: str = ""  #: what an interpreted driver's exception said
 
     @classmethod
     def make(cls, sources: Sources, fault: int, at: int, slot: int, value: int, rq: int) -> Report:
         index = at >> LINE_BITS
         file = sources.files[index] if 0 <= index < len(sources.files) else "?"
         return cls(Fault(fault), file, at & LINE_MASK, sources.slot_name(slot), value, rq & INDEX_MASK if rq else -1,
-                   sources.exceptions.get(at, "") if fault in TOLD_BY_PYTHON else "")  # fmt: skip
+                   sources.exceptions.get((fault, at), ""))  # fmt: skip
 
     @classmethod
     def of_call(cls, call: Call, sources: Sources) -> Report:

@@ -241,13 +241,14 @@ class RunningSet:
             queue.nr_free += 1
 
     def _init(self) -> None:
+        """Requests come with the tag set, queues with its disks. C: ``blk_mq_alloc_tag_set``, ``blk_mq_alloc_disk``."""
+        for index in range(self.record.nr_requests):
+            self._request_callback("init_request", index)
+            self._undo.append(("exit_request", 0, index))
         for disk in self.disks:
             for queue in range(self.tag_set.nr_hw_queues):
                 self.control_callback("init_hctx", disk.index, queue)
                 self._undo.append(("exit_hctx", disk.index, queue))
-        for index in range(self.record.nr_requests):
-            self._request_callback("init_request", index)
-            self._undo.append(("exit_request", 0, index))
 
     def _request_callback(self, name: str, index: int) -> None:
         """Calls a slot for a tag's request that nobody uses; it is idle meanwhile, so that its Pdu can be reached."""

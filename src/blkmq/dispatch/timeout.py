@@ -8,9 +8,9 @@ started nor gave back times out too: none is lost.
 from __future__ import annotations
 
 from blkmq.dispatch.call import Call
-from blkmq.dispatch.callback import TIMEOUT, abandon, call_back_with, has_callback
+from blkmq.dispatch.callback import TIMEOUT, abandon, call_back_with, has_callback, is_with_driver
 from blkmq.dispatch.hw_queue import HwQueueRecord
-from blkmq.dispatch.ownership import LIVE, is_live, state_of
+from blkmq.dispatch.ownership import FROM_FAIL, state_of
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.mq.blk_eh import BlkEhTimerReturn
@@ -25,12 +25,15 @@ LOOKS_PER_TIMEOUT = 8  #: a request ends at most an eighth of the timeout late
 
 @hot
 def expire_requests(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
-    """Looks at all requests of a queue that the driver has; run by the queue's own thread."""
+    """Looks at all requests of a queue that the driver has; run by the queue's own thread.
+
+    One that waits for ``complete`` is not late: that callback comes next.
+    """
     first = queue.index * tag_set.queue_depth
     for index in range(first, first + tag_set.queue_depth):
         request = request_at(tag_set.requests, index)
         word = atomic_load(request, "ownership")
-        if ((LIVE >> state_of(word)) & 1) == 1 and request.deadline_nsec <= queue.now_nsec:
+        if ((FROM_FAIL >> state_of(word)) & 1) == 1 and request.deadline_nsec <= queue.now_nsec:
             expire(call, tag_set, queue, request, (word >> GENERATION_SHIFT) << GENERATION_SHIFT | index)
     queue.next_timeout_nsec = queue.now_nsec + tag_set.timeout_nsec // LOOKS_PER_TIMEOUT
 
@@ -43,5 +46,5 @@ def expire(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, request: Req
         if call.error == 0 and answer == RESET_TIMER:
             request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
             return
-    if is_live(request, rq):
+    if is_with_driver(request, rq):
         abandon(call, tag_set, rq, STATUS_TIMEOUT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blkmq import (
+from blkmq import (  # isort: skip
     PAGE_SHIFT, PAGE_SIZE, SECTOR_SHIFT, SZ_1M, BlkStatus, Errno, HwCtx, Operations, PageStore, QueueLimits, ReqOp,
     Request, TagSet, u32, u64,
 )  # fmt: skip

@@ -129,6 +129,23 @@ static void *fill_nouns(void *argument)
 	return NULL;
 }
 
+/* Both arm one timer, each for a request of its own queue: it is in one heap at most. */
+static void *arm_one_timer(void *argument)
+{
+	struct blkmq_call *call = argument;
+	s64 index = call == &calls[0] ? 0 : QUEUE_DEPTH, i;
+	struct blkmq_rq rq = issue(index);
+
+	blkmq_request_start(call, rq);
+	meet();
+	for (i = 0; i < NR_ROUNDS; i++) {
+		blkmq_hr_timer_start(call, &racing_timers[0], 1000000, rq, 30);
+		if (i % 5 == 0)
+			blkmq_hr_timer_cancel(call, &racing_timers[0]);
+	}
+	return NULL;
+}
+
 /* One erases and makes pages, the other reads them: it sees what was written, or zeroes, and never faults. */
 static void *erase_and_read(void *argument)
 {
@@ -177,6 +194,11 @@ int main(void)
 		CHECK(blkmq_xarray_load(&calls[0], &array, i * 64 + 2) == i + 1);
 	}
 	CHECK(bad.nr_ranges == 400 && queues[0].nr_timers <= 8);
+	for (i = 0; i < 8; i++)
+		blkmq_hr_timer_cancel(&calls[0], &racing_timers[i]);
+	CHECK(!queues[0].nr_timers);
+	in_two_threads(arm_one_timer);
+	CHECK(queues[0].nr_timers + queues[1].nr_timers == !!racing_timers[0].heap_index);
 	blkmq_page_store_erase(&calls[0], &store, 5);
 	in_two_threads(erase_and_read);
 	return 0;

@@ -13,12 +13,10 @@
 #define PAGE_SIZE	(1 << PAGE_SHIFT)
 
 enum {
-	REQ_OP_READ	= 0,
 	REQ_OP_WRITE	= 1,
 	REQ_OP_DISCARD	= 3,
 
 	BLK_STS_OK	= 0,
-	BLK_STS_NOTSUPP	= 1,
 	BLK_STS_NOSPC	= 3,
 
 	SLOT_CONFIGURE	= 0,
@@ -88,22 +86,14 @@ static s64 ramdisk_discard(struct blkmq_call *call, struct ramdisk *ram, struct 
 
 static s64 ramdisk_queue_rq(struct blkmq_call *call, struct ramdisk *ram, struct blkmq_rq rq)
 {
-	s64 status;
+	s64 op, status;
 
 	blkmq_request_start(call, rq);
-	switch (blkmq_request_op(call, rq)) {
-	case REQ_OP_READ:
-		status = ramdisk_transfer(call, ram, rq, false);
-		break;
-	case REQ_OP_WRITE:
-		status = ramdisk_transfer(call, ram, rq, true);
-		break;
-	case REQ_OP_DISCARD:
+	op = blkmq_request_op(call, rq);
+	if (op == REQ_OP_DISCARD)
 		status = ramdisk_discard(call, ram, rq);
-		break;
-	default:
-		status = BLK_STS_NOTSUPP;
-	}
+	else
+		status = ramdisk_transfer(call, ram, rq, op == REQ_OP_WRITE);
 	if (!call->error)
 		blkmq_request_end(call, rq, status);
 	return BLK_STS_OK;

@@ -6,7 +6,7 @@ First the disk is made, then a request goes through it from top to bottom.
 
 from __future__ import annotations
 
-from blkmq import (
+from blkmq import (  # isort: skip
     BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE, BLK_MQ_F_BLOCKING, PAGE_SIZE, SECTOR_SHIFT, SZ_1M,
     BlkEhTimerReturn, BlkStatus, Errno, HrTimer, HwCtx, QueueLimits, ReqOp, Request, TagSet,
 )  # fmt: skip
@@ -19,11 +19,15 @@ MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
 
 
 class NullBlk(WriteCache):
+    """One disk of null_blk; its attributes are those of ``NullBlkConfig``."""
+
     config: NullBlkConfig
 
     class Pdu:  # C: struct nullb_cmd
         error: BlkStatus
         timer: HrTimer
+
+    # A Hw with a list of requests to poll comes with poll_queues.
 
     # --- the disk is made: C: null_add_dev ------------------------------------------------------------
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
@@ -60,7 +64,7 @@ class NullBlk(WriteCache):
         rq.pdu.error = BlkStatus.OK
         rq.start()
         error = self.process(rq)
-        if rq.pdu.error == BlkStatus.OK:  # else its time was over meanwhile
+        if error != BlkStatus.OK and rq.pdu.error == BlkStatus.OK:  # else its time was over meanwhile
             rq.pdu.error = error
         self.finish(rq)
         return BlkStatus.OK

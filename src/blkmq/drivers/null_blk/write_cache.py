@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """``cache_size=…``: a volatile write cache in front of the memory.  C: ``null_make_cache_space`` and its like.
 
-C copies from a second tree of pages into the first.  Here each page has two homes, ``store`` and ``shadow``, and each of
+C copies from a second tree of pages into the first.  Here a page has two homes, ``store`` and ``shadow``, and each of
 its sectors two bits: MOVED, what is stable is in ``shadow``, else in ``store``; NEWER, the other home has newer data.
 Writing back flips bits and copies nothing; losing power would clear NEWER.
 """
 
 from __future__ import annotations
 
-from blkmq import (
-    PAGE_SHIFT, PAGE_SIZE, SECTOR_SHIFT, SECTOR_SIZE, BlkStatus, Errno, Mutex, Page, PageStore, ReqFlag, ReqOp, Request,
-    XArray, u64,
+from blkmq import (  # isort: skip
+    PAGE_SHIFT, PAGE_SIZE, SECTOR_SHIFT, SECTOR_SIZE, SZ_1M, BlkStatus, Errno, Mutex, Page, PageStore, ReqFlag, ReqOp,
+    Request, XArray, u64,
 )  # fmt: skip
 from blkmq.drivers.null_blk.memory_backed import MemoryBacked
 
@@ -18,7 +18,7 @@ MOVED_SHIFT = PAGE_SIZE >> SECTOR_SHIFT  #: sectors of a page
 NEWER = (1 << MOVED_SHIFT) - 1
 MOVED = NEWER << MOVED_SHIFT
 PRESENT = 1 << 2 * MOVED_SHIFT  #: an XArray keeps no 0
-MAX_CACHE_PAGES = 1 << 19  #: 2 GiB: what one callback can flush
+MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
 
 
 class WriteCache(MemoryBacked):
@@ -31,7 +31,7 @@ class WriteCache(MemoryBacked):
     cache_lock: Mutex  #: around all that a request does
 
     def set_cache_size(self, mib: int) -> None:
-        self.cache_pages = min(mib, MAX_CACHE_PAGES) << (20 - PAGE_SHIFT)
+        self.cache_pages = min(mib, MAX_CACHE_MIB) * (SZ_1M >> PAGE_SHIFT)
 
     def process_cached(self, rq: Request) -> BlkStatus:
         with self.cache_lock:

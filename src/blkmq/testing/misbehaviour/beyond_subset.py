@@ -7,7 +7,7 @@ import sys
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any, cast
 
-from blkmq import Atomic, BlkEhTimerReturn, BlkStatus, HwCtx, Mutex, Page, Request, SpinLock, u64
+from blkmq import Atomic, BlkEhTimerReturn, BlkStatus, HrTimer, HwCtx, Mutex, Page, Request, SpinLock, u64
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, Victim
 
 
@@ -48,12 +48,17 @@ class Misdeed(IntEnum):
     INDEXES_BY_TEXT = auto()
     COPIES_TO_NO_PAGE = auto()
     COPIES_AT_FRACTION = auto()
+    SETS_BYTE_TO_FRACTION = auto()
+    ZEROES_FRACTION = auto()
+    TIMER_OF_FRACTION = auto()
+    CAPACITY_OF_FRACTION = auto()
     FIELD_OF_TEXT = auto()
     KEEPS_LOCK = auto()
 
 
 class BeyondSubset(Victim):
     guard: SpinLock
+    tick: HrTimer
 
     class Pdu:
         word: u64
@@ -87,6 +92,7 @@ class BeyondSubset(Victim):
             return NUMBER  # <- returns_number
         self.pass_wrong_types(rq)
         if mode == Misdeed.KEEPS_LOCK:
+            self.guard.__enter__()
             self.guard.__enter__()  # <- keeps_lock
         with self.guard:
             rq.end()
@@ -110,6 +116,17 @@ class BeyondSubset(Victim):
                 segment.copy_to_page(TEXT, 0)  # <- copies_to_no_page
             if mode == Misdeed.COPIES_AT_FRACTION:
                 segment.copy_to_page(Page(), FRACTION)  # <- copies_at_fraction
+            if mode == Misdeed.SETS_BYTE_TO_FRACTION:
+                segment[0] = FRACTION  # <- sets_byte_to_fraction
+            if mode == Misdeed.ZEROES_FRACTION:
+                segment.zero(FRACTION)  # <- zeroes_fraction
+        if mode == Misdeed.TIMER_OF_FRACTION:
+            self.tick.start(FRACTION)  # <- timer_of_fraction
+        if mode == Misdeed.CAPACITY_OF_FRACTION:
+            self.disk.set_capacity(FRACTION)  # <- capacity_of_fraction
+
+    def on_tick(self) -> None:
+        pass
 
 
 class Locks(Victim):

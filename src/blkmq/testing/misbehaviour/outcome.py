@@ -69,6 +69,11 @@ class Row:
         slow = any(o.nr_timeouts or o.at_removal for o in (self.interpreted, self.compiled))
         return SHORT_MSEC if slow else 10_000
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether good requests may stay with the driver meanwhile, however long the bad one takes."""
+        return self.timeout_msec > SHORT_MSEC or hasattr(self.driver, "timeout")
+
     def outcome(self, target: str) -> Outcome:
         return self.interpreted if target == "interpreted" else self.compiled
 

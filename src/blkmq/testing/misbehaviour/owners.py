@@ -146,7 +146,7 @@ class Owners(PatientVictim):
             rq.complete()  # <- completes_twice
         elif mode == Misdeed.COMPLETES_AND_ENDS:
             rq.complete()
-            rq.end(BlkStatus.MEDIUM)
+            rq.end(BlkStatus.MEDIUM)  # <- completes_and_ends
         elif mode == Misdeed.COMPLETES_AND_FAILS:
             rq.complete()
             assert rq.sector == 0  # <- completes_and_fails
@@ -154,7 +154,7 @@ class Owners(PatientVictim):
             rq.end()
         elif mode == Misdeed.COMPLETES_AND_REQUEUES:
             rq.complete()
-            rq.requeue()
+            rq.requeue()  # <- completes_and_requeues
         elif mode == Misdeed.REQUEUES_AND_ENDS:
             rq.requeue()
             rq.end(BlkStatus.MEDIUM)  # <- requeues_and_ends

@@ -112,16 +112,17 @@ class _Scene:
         crowd, row, outcome = self.crowd, self.row, self.outcome
         crowd.go_round(range(self.nr_queues))
         assert status_of(crowd.write(PREPARE_SECTOR, row.queue)) == row.prepared
-        for queue in self.free:
+        held = self.free if row.is_patient else []
+        for queue in held:
             crowd.hold(queue)
         bad = crowd.write(BAD_SECTOR, row.queue)
         waiting = [] if row.queue in self.free else [crowd.write(queue * 64, queue) for queue in (row.queue,)]
         releases: dict[int, Future[bytes]] = {}
-        if row.queue in self.free:
+        if row.queue in held:
             releases[row.queue] = crowd.send_release(row.queue)  # behind the bad one
         if not outcome.at_removal:
             self.check_status(bad)
-        for queue in self.free:
+        for queue in held:
             crowd.released(queue, releases.get(queue) or crowd.send_release(queue))
         if not outcome.after_removal:
             self.settle()

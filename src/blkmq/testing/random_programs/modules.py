@@ -17,11 +17,11 @@ from blkmq.testing.random_programs.names import BOOL, HW_CTX, INT, PAGE, REQUEST
 from blkmq.testing.random_programs.stage import PARAMETERS, aids_text, driver_text
 from blkmq.testing.random_programs.statements import Statements
 
-PROGRAMS_PER_MODULE = 40
+PROGRAMS_PER_MODULE = 50
 CONSTANTS_REFUSED = ("overflow", "index", "zero-division", "shift", "enum-member")  #: for what is computed while compiling
-PROGRAM_STATEMENTS = (2, 3, 3, 4, 4, 5, 6, 9)  #: short ones meet more bugs in a second of compiling
+PROGRAM_STATEMENTS = (1, 2, 2, 3, 3, 4, 5, 8)  #: short ones meet more bugs in a second of compiling
 HELPER_STATEMENTS = (1, 2, 2, 3, 4)
-NR_HELPERS = {"aid": 3, "function": 3, "method": 6}
+NR_HELPERS = {"aid": 3, "function": 2, "method": 5}
 DEFAULTS = {INT: ("0", "-1", "EDGE", "7"), BOOL: ("True", "False"), "Level": ("Level.MID", "Level.LOW"), PAGE: ("None",)}
 PARAMETER_NAMES = ("value", "first", "more", "other", "position", "amount")
 

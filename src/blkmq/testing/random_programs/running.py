@@ -93,7 +93,7 @@ class Runner:
             file = self.running.executable.files[call.error_at >> LINE_BITS]
             outcome.at, outcome.value = f"{Path(file).name}:{call.error_at & LINE_MASK}", call.value
             if call.error == Fault.PYTHON:
-                outcome.at += f": {self.running.executable.exceptions.get(call.error_at)}"
+                outcome.at += f": {self.running.executable.exceptions.get((call.error, call.error_at))}"
         request = self.request
         outcome.state |= {f"rq.{name}": getattr(request, name) for name in ("ownership", "sector", "nr_bytes", "status")}
         outcome.state |= {name: getattr(queue, name) for name in ("requeued", "ended", "completed", "kicked")}

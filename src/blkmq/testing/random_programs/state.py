@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from blkmq.abi.page import PAGE_SIZE
+from blkmq.compiler.nouns import LOCKS
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import records_of
 from blkmq.dispatch.call import Call
@@ -47,12 +48,28 @@ class State:
             for field in fields:
                 if field.sized is None:
                     self.empty(target, field)
+                    self.fill(random, field.noun, getattr(target, field.name))
                 elif field.length:
                     array = getattr(target, field.name)
                     for index in range(field.length):
                         array[index] = _random_value(random, field)
                 else:
                     setattr(target, field.name, _random_value(random, field))
+
+    def fill(self, random: Random, noun: str, value: Any) -> None:
+        """Puts something into an empty noun."""
+        if noun not in _FILLED_BY:
+            return
+        verb, compiled = _FILLED_BY[noun]
+        for _ in range(random.randrange(4)):
+            index, content = random.randrange(70), random.randrange(1, 300)
+            page = compiled(self.call, value, index, content) if self.compiled else getattr(value, verb)(index, content)
+            if noun == "PageStore":
+                for at in range(0, 600, 7):
+                    if self.compiled:
+                        page_setitem(self.call, page, at, content & 255)
+                    else:
+                        page[at] = content & 255
 
     def get(self) -> Values:
         """All that the fields hold."""
@@ -75,6 +92,8 @@ class State:
     def empty(self, target: Any, field: Field) -> None:
         """Makes a noun what it was at first."""
         value = getattr(target, field.name)
+        if field.noun in LOCKS:
+            return  # free again after each call
         if not self.compiled:
             if field.noun == "Request":
                 setattr(target, field.name, None)

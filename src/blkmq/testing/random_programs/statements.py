@@ -61,7 +61,7 @@ class Statements(Expressions):
         kind = self.weighted([(9, INT), (3, BOOL), (1, "Level"), (1, "Mode"), (1, "BlkStatus"), (2, PAGE)])
         if kind == PAGE and not (self.own_self or self.has(PAGE)):
             return False
-        value = self.value(kind, 3)
+        value = self.value(kind, self.one_of((1, 2, 2, 3)))
         fresh = len(self.kinds)
         target = self.target(kind)
         annotation = f": {kind}" if len(self.kinds) > fresh and (kind == PAGE or self.chance(0.1)) else ""

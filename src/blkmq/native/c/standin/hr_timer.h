@@ -84,13 +84,28 @@ static inline bool blkmq_take_out_timer(struct blkmq_hw_queue *queue, struct blk
 	return true;
 }
 
+/*
+ * Locks the heap that a timer belongs to.  Its fields are that lock's, ``queue``
+ * too, so that two threads cannot put it into two heaps.
+ */
+static inline struct blkmq_hw_queue *blkmq_lock_timer(struct blkmq_call *call, struct blkmq_hr_timer *timer)
+{
+	for (;;) {
+		s32 number = __atomic_load_n(&timer->queue, __ATOMIC_ACQUIRE);
+		struct blkmq_hw_queue *queue = blkmq_queue_at(call, number);
+
+		word_lock(&queue->timer_lock);
+		if (__atomic_load_n(&timer->queue, __ATOMIC_ACQUIRE) == number)
+			return queue;
+		word_unlock(&queue->timer_lock);
+	}
+}
+
 static inline bool blkmq_hr_timer_cancel(struct blkmq_call *call, struct blkmq_hr_timer *timer)
 {
-	struct blkmq_hw_queue *queue = blkmq_queue_at(call, timer->queue);
-	bool was_armed;
+	struct blkmq_hw_queue *queue = blkmq_lock_timer(call, timer);
+	bool was_armed = blkmq_take_out_timer(queue, timer);
 
-	word_lock(&queue->timer_lock);
-	was_armed = blkmq_take_out_timer(queue, timer);
 	blkmq_unlock_timers(queue);
 	return was_armed;
 }
@@ -109,17 +124,19 @@ static inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr
 			return;
 		number = blkmq_request_of(call, rq)->hctx;
 	}
-	if (timer->queue != number)
-		blkmq_hr_timer_cancel(call, timer);
-	queue = blkmq_queue_at(call, number);
 	now = blkmq_ktime_get_ns(call);
-	word_lock(&queue->timer_lock);
-	blkmq_take_out_timer(queue, timer);
+	for (;;) {
+		queue = blkmq_lock_timer(call, timer);
+		blkmq_take_out_timer(queue, timer);
+		if (timer->queue == number)
+			break;
+		__atomic_store_n(&timer->queue, number, __ATOMIC_RELEASE);	/* another lock's from here on */
+		blkmq_unlock_timers(queue);
+	}
 	timer->expires_nsec = nsec < S64_MAX - now ? now + nsec : S64_MAX;
 	timer->rq = rq.word;
 	timer->slot = (s32)slot;
 	timer->disk = call->disk_address;
-	timer->queue = number;
 	queue->nr_timers++;
 	blkmq_sift_up(queue, timer, queue->nr_timers - 1);
 	blkmq_unlock_timers(queue);

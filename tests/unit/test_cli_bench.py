@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""``blkmq bench``: that it measures, not how fast."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blkmq.cli.contender import Contender
+from blkmq.cli.verdict import TARGETS
+from tests.cli_runs import GOOD, REFUSED, answer, command, complaint, document, run, shared_cache, surroundings
+
+__all__ = ["shared_cache", "surroundings"]
+
+QUICK = ("--requests", "200", "--rounds", "2")
+INTERPRETED = ("--target", "interpreted", *QUICK)
+
+HANGS = """from blkmq import BlkStatus, Errno, HwCtx, Operations, QueueLimits, Request, TagSet
+
+
+class Hangs(Operations):
+    def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
+        self.disk.capacity_sectors = 1 << 20
+        tag_set.timeout_msec = TIMEOUT
+        return Errno.OK
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        rq.start()
+        print("started", flush=True)
+        return BlkStatus.OK
+"""
+
+
+def test_every_target_that_takes_it_is_measured() -> None:
+    told = document("bench", "good.py", *QUICK, "--depth", "8", "--write-percent", "0")
+    assert (told["driver"], told["class"], told["write_percent"], told["refused"]) == ("good.py", "Good", 0, {})
+    assert [result["target"] for result in told["results"]] == list(TARGETS)
+    for result in told["results"]:
+        check_result(result)
+        assert (result["depth"], result["requests"], result["nr_failed"], result["errors"]) == (8, 200, 0, [])
+
+
+def check_result(result: dict[str, Any]) -> None:
+    """The numbers fit together."""
+    rates = result["requests_per_sec"]
+    assert len(rates["rounds"]) == 2
+    assert rates["least"] == min(rates["rounds"])
+    assert rates["most"] == max(rates["rounds"])
+    assert rates["median"] == pytest.approx(sum(rates["rounds"]) / 2)
+    assert result["nsec_per_request"] == pytest.approx(1e9 / rates["median"])
+
+
+def test_targets_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    one_round = Contender.round
+
+    def noted(contender: Contender) -> None:
+        turns.append(contender.target)
+        one_round(contender)
+
+    monkeypatch.setattr(Contender, "round", noted)
+    answer("bench", "good.py", *QUICK, "--target", "interpreted", "--target", "c", "--target", "c")
+    assert turns == ["interpreted", "c"] * 2
+
+
+def test_the_table_for_people() -> None:
+    title, head, row = answer("bench", "good.py", *INTERPRETED).splitlines()
+    assert title == "Good: 4 KiB at random places, 50 % writes, median of 2 rounds"
+    assert head.split() == ["target", "requests/s", "least", "most", "ns/request", "requests", "depth"]
+    assert row.split()[0] == "interpreted"
+    assert row.split()[-2] == "200"
+
+
+def test_timers_and_attributes_are_served() -> None:
+    told = document("bench", "good.py", "mode=2", *INTERPRETED)
+    assert told["results"][0]["nr_failed"] == 0
+
+
+def test_the_number_of_requests_is_found_out() -> None:
+    told = document("bench", "good.py", "--target", "interpreted", "--rounds", "1")
+    assert told["results"][0]["requests"] >= 64
+
+
+def test_targets_that_refuse_are_left_out_and_named() -> None:
+    Path("driver.py").write_text(REFUSED.replace("return 0", "return BlkStatus.OK").replace("print(rq.sector)", "pass"))
+    result = run("bench", "driver.py", *QUICK)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
+    assert result.stderr.count("note: host cannot take Refused: driver.py:5: annotation:") == 1
+    assert result.stderr.count("note: c cannot take Refused: driver.py:5: annotation:") == 1
+    told = document("bench", "driver.py", *QUICK)
+    assert [one["target"] for one in told["results"]] == ["interpreted"]
+    assert set(told["refused"]) == {"host", "c"}
+
+
+def test_a_target_that_was_asked_for_must_take_it() -> None:
+    told = complaint("bench", "refused.py", *QUICK, "--target", "interpreted", "--target", "c", code=3)
+    assert told.count("error: refused.py:") == 3
+
+
+def test_no_compiler_leaves_out_target_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    told = document("bench", "good.py", *QUICK)
+    assert "gcc" in told["refused"]["c"]["text"]
+    complaint("bench", "good.py", *QUICK, "--target", "c", code=1)
+
+
+def test_limits_that_no_disk_can_have() -> None:
+    told = complaint("bench", "good.py", "blocksize=3", *QUICK, code=2)
+    assert told.startswith("error: logical_block_size = 3: must be a power of two")
+
+
+def test_requests_that_fail_are_counted_and_explained() -> None:
+    Path("driver.py").write_text(GOOD.replace("rq.start()\n", "rq.start()\n        assert rq.sector % 64 != 8\n"))
+    result = run("bench", "driver.py", *INTERPRETED)
+    assert result.exit_code == 1
+    assert "interpreted" in result.stdout
+    assert "of 400 requests failed\nhint: its callbacks have errors:\n" in result.stderr
+    assert "driver.py:37: ASSERT: " in result.stderr
+    told = document("bench", "driver.py", *INTERPRETED, code=1)
+    assert told["results"][0]["nr_failed"] > 0
+    assert "driver.py:37: ASSERT: " in told["results"][0]["errors"][0]
+
+
+def test_a_driver_that_only_fails_is_not_measured() -> None:
+    told = complaint("bench", "good.py", "status=IOERR", *INTERPRETED, code=1)
+    assert told.startswith("error: interpreted: each of the first 64 requests failed\nhint: the driver ended them")
+
+
+def test_a_driver_that_ends_nothing_is_told_by_the_timeout() -> None:
+    Path("driver.py").write_text(HANGS.replace("TIMEOUT", "10"))
+    result = run("bench", "driver.py", *INTERPRETED)
+    assert result.exit_code == 1
+    assert "hint: they timed out: a request that was started has to be ended, by rq.end(status)" in result.stderr
+
+
+def test_ctrl_c_ends_a_round_that_does_not_end() -> None:
+    Path("driver.py").write_text(HANGS.replace("TIMEOUT", "600_000"))
+    words = command("bench", "driver.py", *INTERPRETED)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr.endswith("error: interrupted\n")
