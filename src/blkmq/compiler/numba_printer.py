@@ -49,6 +49,8 @@ from blkmq.compiler.printed import s8, s16, s32, s64, u8, u16, u32, u64
 from blkmq.dispatch.nouns import records as noun
 """
 
+STARTERS = ("start", "queue")  #: verbs of HrTimer and Work that say which method to call
+
 VIEWS = {Root.TAG_SET: "tag_set_view", Root.LIMITS: "limits_view", Root.DISK: "disk_view"}
 
 
@@ -237,7 +239,7 @@ class _Body:
                 subject = f"{self.verb('request_list_at')}({subject}, 0)"
             arguments.append(subject)
         arguments += [self.argument(argument) for argument in stmt.args]
-        if stmt.slot >= 0:
+        if stmt.slot >= 0 and stmt.verb in STARTERS:
             arguments.append(f"i64({stmt.slot})")
         targets = [py_name(stmt.target)] if stmt.target else []
         if stmt.segment and stmt.verb in ("copy_to_page", "copy_from_page", "zero", "advance"):

@@ -8,10 +8,10 @@ from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.records import HrTimerRecord
 from blkmq.dispatch.ownership import FAULT_STALE, is_live, kick
 from blkmq.dispatch.request import INDEX_MASK, request_at
-from blkmq.dispatch.tag_set import tag_set_at
+from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
-from blkmq.native.atomic import atomic_cas, atomic_store, pause
+from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.hot import hot
 from blkmq.native.memory import address_of, word_at
@@ -36,6 +36,18 @@ def unlock_timers(queue: HwQueueRecord) -> None:
         first = timer_at(word_at(queue.timers, 0).value, 0).expires_nsec + 0
     atomic_store(queue, "next_timer_nsec", first)
     atomic_store(queue, "timer_lock", 0)
+
+
+@hot
+def lock_timer(tag_set: TagSetRecord, timer: HrTimerRecord) -> HwQueueRecord:
+    """Locks the heap that a timer belongs to, so that two threads cannot put it into two heaps."""
+    while True:
+        number = atomic_load(timer, "queue")
+        queue = queue_at(tag_set.queues, number)
+        lock_timers(queue)
+        if atomic_load(timer, "queue") == number:
+            return queue
+        unlock_timers(queue)
 
 
 @hot
@@ -110,18 +122,19 @@ def hr_timer_start(call: Call, timer: HrTimerRecord, nsec: int, rq: int, slot: i
             fail(call, FAULT_STALE, rq)
             return
         number = request.hctx + 0
-    if timer.queue != number:
-        hr_timer_cancel(call, timer)
     address = address_of(timer, "expires_nsec")
-    queue = queue_at(tag_set.queues, number)
     now = monotonic_nsec()
-    lock_timers(queue)
+    queue = lock_timer(tag_set, timer)
     take_out(queue, address)
+    while timer.queue != number:  # it moves to another queue's heap
+        atomic_store(timer, "queue", number)
+        unlock_timers(queue)
+        queue = lock_timer(tag_set, timer)
+        take_out(queue, address)
     timer.expires_nsec = now + nsec if nsec < S64_MAX - now else S64_MAX
     timer.rq = rq
     timer.slot = slot
     timer.disk = call.disk_address
-    timer.queue = number
     queue.nr_timers = queue.nr_timers + 1
     sift_up(queue, address, queue.nr_timers - 1)
     unlock_timers(queue)
@@ -130,8 +143,7 @@ def hr_timer_start(call: Call, timer: HrTimerRecord, nsec: int, rq: int, slot: i
 
 @hot
 def hr_timer_cancel(call: Call, timer: HrTimerRecord) -> bool:
-    queue = queue_at(tag_set_at(call.set_address, 0).queues, timer.queue)
-    lock_timers(queue)
+    queue = lock_timer(tag_set_at(call.set_address, 0), timer)
     was_armed = take_out(queue, address_of(timer, "expires_nsec"))
     unlock_timers(queue)
     return was_armed

@@ -45,10 +45,9 @@ class HrTimerRecord(Record):
     expires_nsec: s64
     rq: s64  #: handle of the request that it serves; 0: the disk
     disk: s64  #: address of the disk's record
+    queue: s64  #: whose heap it is in; changes only under that heap's lock, while it is not armed
     heap_index: s32  #: 1 + place in its queue's heap; 0: not armed
     slot: s32
-    queue: s32
-    spare: s32
 
 
 class WorkRecord(Record):

@@ -7,15 +7,16 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
 from blkmq.testing.random_programs.comparing import TARGETS, compare
 from blkmq.testing.random_programs.minimising import minimised
-from blkmq.testing.random_programs.modules import accepted_module, numbers_of
+from blkmq.testing.random_programs.modules import PROGRAMS_PER_MODULE, accepted_module, numbers_of
 from blkmq.testing.random_programs.running import cases_of
 
 CALLS_PER_PROGRAM = 8
@@ -50,6 +51,7 @@ def run_module(
 ) -> Result:
     """Makes, runs and compares one module, or some of its programs."""
     numbers = numbers or numbers_of(number)
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="blkmq-random-") as name:
         directory = Path(name)
         module = accepted_module(seed, number, numbers, directory)
@@ -62,20 +64,20 @@ def run_module(
                 shorter, last = minimised(module, difference, directory)
                 text += f"\nshortened: {last}\n--- {shorter.aids_name}.py\n{shorter.aids}\n--- {shorter.name}.py\n{shorter.driver}"
             result.reports.append(text)
+    result.seconds = time.monotonic() - begin
     return result
 
 
-def run_many(seed: int, nr_programs: int, jobs: int = 0) -> Result:
-    """Runs modules until they hold so many programs."""
+def run_many(seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], None] = print) -> Result:
+    """Runs modules until they hold so many programs; tells what came of each."""
     begin = time.monotonic()
-    result = Result()
-    modules = range(-(-nr_programs // len(numbers_of(0))))
+    total = Result()
+    modules = range(-(-nr_programs // PROGRAMS_PER_MODULE))
     with ProcessPoolExecutor(
         jobs or os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=MODULES_PER_PROCESS
     ) as pool:
-        for number, part in zip(modules, pool.map(run_module, [seed] * len(modules), modules), strict=True):
-            result.add(part)
-            if part.reports:
-                print(f"module {number}:", *part.reports, sep="\n\n", flush=True)
-    result.seconds = time.monotonic() - begin
-    return result
+        for number, result in zip(modules, pool.map(run_module, repeat(seed), modules), strict=True):
+            total.add(result)
+            tell("\n\n".join([*result.reports, f"module {number}: {result}"]))
+    total.seconds = time.monotonic() - begin
+    return total

@@ -4,25 +4,27 @@
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.compiler.nouns import LOCKS
+from blkmq.compiler.numba_expression import snake
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import records_of
-from blkmq.dispatch.call import Call
+from blkmq.dispatch import verbs
 from blkmq.dispatch.executable import CompiledDriver, Executable
 from blkmq.dispatch.interpreted import InterpretedDriver
-from blkmq.dispatch.nouns import page_store, request_list, xarray
+from blkmq.dispatch.nouns import page_store, xarray
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.mq.array import Array
 from blkmq.mq.operations import Operations
 from blkmq.testing.random_programs.names import EDGES
 from blkmq.testing.random_programs.stage import ENUMS
 
+FILLED_BY = {"PageStore": "get_or_alloc", "XArray": "store", "BadBlocks": "set"}
+BLOCK_BYTES = 1024
 ROLES = ("", "pdu", "hw", "shared")
 Values = dict[str, Any]
 
@@ -57,19 +59,26 @@ class State:
                     setattr(target, field.name, _random_value(random, field))
 
     def fill(self, random: Random, noun: str, value: Any) -> None:
-        """Puts something into an empty noun."""
-        if noun not in _FILLED_BY:
+        """Puts a little into an empty noun."""
+        if noun not in FILLED_BY:
             return
-        verb, compiled = _FILLED_BY[noun]
+        put = self.verb(noun, FILLED_BY[noun], value)
         for _ in range(random.randrange(4)):
-            index, content = random.randrange(70), random.randrange(1, 300)
-            page = compiled(self.call, value, index, content) if self.compiled else getattr(value, verb)(index, content)
+            index, content = random.randrange(70), random.randrange(1, 256)
             if noun == "PageStore":
+                page = put(index)
+                write = self.verb("Page", "setitem" if self.compiled else "__setitem__", page)
                 for at in range(0, 600, 7):
-                    if self.compiled:
-                        page_setitem(self.call, page, at, content & 255)
-                    else:
-                        page[at] = content & 255
+                    write(at, content)
+            else:
+                put(index, content)
+
+    def verb(self, noun: str, name: str, value: Any) -> Callable[..., Any]:
+        """A noun's verb, to be called from here."""
+        if self.compiled:
+            return partial(getattr(verbs, f"{snake(noun)}_{name}"), self.call, value)
+        verb: Callable[..., Any] = getattr(value, name)
+        return verb
 
     def get(self) -> Values:
         """All that the fields hold."""
@@ -101,10 +110,10 @@ class State:
                 object.__setattr__(target, field.name, type(value)())
         elif field.noun == "PageStore":
             for index in _pages(value):
-                page_store.page_store_erase(self.call, value, index)
+                verbs.page_store_erase(self.call, value, index)
         elif field.noun == "XArray":
             for index in _entries(value):
-                xarray.xarray_erase(self.call, value, index)
+                verbs.xarray_erase(self.call, value, index)
         elif field.noun == "RequestList":
             value.tail = value.head = 0
         elif field.noun == "BadBlocks":
@@ -157,23 +166,24 @@ def _entries(array: Any) -> dict[int, int]:
 
 def _words(address: int, nr_bytes: int) -> Iterator[tuple[int, int]]:
     """Words that are not 0, with their places."""
-    data = ctypes.string_at(address, nr_bytes)
-    at = -1
-    for match in re.finditer(rb"[^\0]", data):
-        if match.start() // 8 != at:
-            at = match.start() // 8
-            yield at, int.from_bytes(data[at * 8 : at * 8 + 8], "little")
+    for block in range(0, nr_bytes, BLOCK_BYTES):
+        data = ctypes.string_at(address + block, BLOCK_BYTES)
+        if data.count(0) < BLOCK_BYTES:
+            words = (ctypes.c_uint64 * (BLOCK_BYTES // 8)).from_buffer_copy(data)
+            yield from ((block // 8 + place, word) for place, word in enumerate(words) if word)
 
 
 def _pages(store: Any) -> dict[int, bytes]:
     """What a compiled PageStore holds."""
-    pages = {}
-    for number, chunk in _words(store.chunks, page_store.NR_CHUNKS * 8) if store.chunks and store.nr_pages else ():
+    pages: dict[int, bytes] = {}
+    for number, chunk in _words(store.chunks, page_store.NR_CHUNKS * 8) if store.nr_pages else ():
         for place, word in _words(chunk + page_store.CHUNK_BYTES, page_store.BITMAP_BYTES):
             for bit in range(64):
                 if word >> bit & 1:
                     index = number << page_store.CHUNK_SHIFT | place << 6 | bit
                     pages[index] = _digest(ctypes.string_at(page_store.page_address(chunk, index), PAGE_SIZE))
+            if len(pages) == store.nr_pages:
+                return pages
     return pages
 
 
@@ -212,5 +222,3 @@ _INTERPRETED: dict[str, Look] = {
     "RequestList": lambda state, noun: [rq.handle for rq in noun._requests],
     "Request": lambda state, noun: noun.handle if noun else 0,
 }
-
-__all__ = ["Array", "Call", "State", "Values", "request_list"]

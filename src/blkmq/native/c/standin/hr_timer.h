@@ -91,7 +91,7 @@ static inline bool blkmq_take_out_timer(struct blkmq_hw_queue *queue, struct blk
 static inline struct blkmq_hw_queue *blkmq_lock_timer(struct blkmq_call *call, struct blkmq_hr_timer *timer)
 {
 	for (;;) {
-		s32 number = __atomic_load_n(&timer->queue, __ATOMIC_ACQUIRE);
+		s64 number = __atomic_load_n(&timer->queue, __ATOMIC_ACQUIRE);
 		struct blkmq_hw_queue *queue = blkmq_queue_at(call, number);
 
 		word_lock(&queue->timer_lock);
@@ -114,7 +114,7 @@ static inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr
 					struct blkmq_rq rq, s64 slot)
 {
 	struct blkmq_hw_queue *queue;
-	s32 number = 0;
+	s64 number = 0;
 	s64 now;
 
 	if (blkmq_bad(call, nsec < 0, BLKMQ_FAULT_VALUE, nsec))

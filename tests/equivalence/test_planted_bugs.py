@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The comparison can fail: a bug that is planted in a printer is found within few programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from blkmq.compiler import arithmetic, c_build, checked, intervals, logic
+from blkmq.compiler.c_expression import Binary
+from blkmq.compiler.c_statement import FunctionPrinter
+from blkmq.compiler.numba_expression import Expressions
+from blkmq.compiler.numba_printer import _Body
+from conftest import Sample
+
+INCLUDE = '#include "contract.h"\n'
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def test_there_is_no_difference_without_a_bug(sample: Sample) -> None:
+    assert not sample.compare("interpreted", "c").differences
+
+
+# --- in the C ----------------------------------------------------------------------------------------------
+def defining(name: str, text: str) -> Plant:
+    """Another meaning of a function of the contract."""
+    return rewriting(INCLUDE, f"{INCLUDE}#define {name} {text}\n")
+
+
+def rewriting(pattern: str, by: str) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        printed = c_build.print_c
+        patch.setattr(c_build, "print_c", lambda program: re.sub(pattern, by, printed(program)))
+
+    return plant
+
+
+def shifting_in_zeroes(patch: pytest.MonkeyPatch) -> None:
+    from blkmq.compiler import c_expression
+
+    printed = c_expression._binary
+
+    def binary(expr: Binary) -> tuple[str, int]:
+        text, level = printed(expr)
+        left, operator, right = text.partition(" >> ")
+        return (f"(s64)((u64)({left}) >> ({right}))", level) if expr.op == ">>" and operator else (text, level)
+
+    patch.setattr(c_expression, "_binary", binary)
+
+
+def leaving_without_unlocking(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FunctionPrinter, "_unlock", lambda self, outer, line: None)
+
+
+def noting_no_lines(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FunctionPrinter, "_mark", lambda self, line: None)
+
+
+IN_C: dict[str, Plant] = {
+    "division rounds to zero": defining("blkmq_div(a, b)", "((s64)(a) / (b))"),
+    "remainder has the left side's sign": defining("blkmq_mod(a, b)", "((s64)(a) % (b))"),
+    "no range check": defining("blkmq_bad_value(call, value, low, high)", "false"),
+    "index check off by one": defining("blkmq_bad_index(call, i, n)", "blkmq_bad_index(call, i, (n) + 1)"),
+    "loops burn nothing": defining("blkmq_burn(call, amount)", "((void)next_0, false)".replace("(void)next_0, ", "")),
+    "shift by 64 is fine": defining("blkmq_bad_shift(call, n)", "((n) > 64)"),
+    "an assert holds": defining("blkmq_bad_assert(call, holds)", "((holds), false)"),
+    "stale requests live": defining("blkmq_request_end(call, rq, status)", "blkmq_request_start(call, rq)"),
+    "shift fills in zeroes": shifting_in_zeroes,
+    "return keeps the lock": leaving_without_unlocking,
+    "errors have no line": noting_no_lines,
+    "min is max": rewriting(r"\bmin_t\b", "max_t"),
+    "< is <=": rewriting(r"(if \(.*) < ", r"\1 <= "),
+}
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("plant", IN_C.values(), ids=IN_C)
+def test_a_bug_in_the_c_is_found(plant: Plant, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert sample.compare("interpreted", "c").differences
+
+
+# --- in what Numba gets ----------------------------------------------------------------------------------------
+def numba_divides_like_c(patch: pytest.MonkeyPatch) -> None:
+    printed = Expressions.text
+
+    def text(self: Expressions, expr: Any) -> str:
+        done = printed(self, expr)
+        return f"i64(({done[1:-1].replace('//', '/', 1)}))" if isinstance(expr, Binary) and expr.op == "//" else done
+
+    patch.setattr(Expressions, "text", text)
+
+
+def numba_stores_anything(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_Body, "in_range", lambda self, value, sized: None)
+
+
+IN_NUMBA: dict[str, Plant] = {"division by floats": numba_divides_like_c, "no range check": numba_stores_anything}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("plant", IN_NUMBA.values(), ids=IN_NUMBA)
+def test_a_bug_in_the_numba_text_is_found(plant: Plant, small_sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert small_sample.compare("c", "host").differences
+
+
+# --- in the front end and in the interpreted target ---------------------------------------------------------------
+def everything_is_evaluated(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(logic, "harmless", lambda statements: True)
+
+
+def operands_change_under_us(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(arithmetic, "_changed_by", lambda expr, statements: False)
+
+
+def division_by_any_local_is_safe(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intervals, "ANY", (1, 63))
+
+
+def interpreted_divides_like_c(patch: pytest.MonkeyPatch) -> None:
+    import ast
+
+    def truncating(left: Any, right: Any) -> Any:
+        checked.check_division(left, "//", right)
+        return abs(left) // abs(right) * (1 if (left < 0) is (right < 0) else -1)
+
+    patch.setitem(checked.OPERATORS, ast.FloorDiv, ("floordiv", truncating, truncating))
+
+
+ELSEWHERE: dict[str, Plant] = {
+    "and, or evaluate everything": everything_is_evaluated,
+    "a later operand changes an earlier one": operands_change_under_us,
+    "any number is taken for 1..63": division_by_any_local_is_safe,
+    "interpreted rounds to zero": interpreted_divides_like_c,
+}
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("plant", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_bug_elsewhere_is_found(plant: Plant, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert sample.compare("interpreted", "c").differences
