@@ -6,7 +6,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := $(VENV)/bin
-export BLKMQ_KERNEL_HEADERS ?= $(realpath .headers/source)
+export BLKMQ_KERNEL_HEADERS ?= $(realpath .headers)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help run test lint docs bench headers lock clean
@@ -29,8 +29,8 @@ docs: $(VENV)/stamp  ## the documentation, in build/docs
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
 	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)
 
-headers:  ## the headers of a recent kernel, in .headers: the abi tests compare with them
-	.ci/headers .headers
+headers:  ## the headers of Linux 7.3, as .headers: the abi tests compare with them
+	ln -sfn "$$($(PYTHON) tests/fetch_headers.py)" .headers
 
 lock:  ## remake requirements.lock: newest versions, with hashes, for every Python and platform
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

@@ -1,43 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""One random module for all tests here."""
+"""Random modules for all tests here, made once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from blkmq.testing.random_programs.comparing import Comparison, compare
-from blkmq.testing.random_programs.loading import Module
-from blkmq.testing.random_programs.modules import accepted_module
-from blkmq.testing.random_programs.running import Case, cases_of
-
-SEED = 7
-NR_PROGRAMS = 50
-
-
-@dataclass
-class Sample:
-    """A module with its calls."""
-
-    module: Module
-    cases: list[Case]
-    directory: Path
-
-    def compare(self, *targets: str) -> Comparison:
-        return compare(self.module, self.cases, self.directory, targets)
-
-
-def sample_of(nr_programs: int, directory: Path) -> Sample:
-    module = accepted_module(SEED, 0, range(nr_programs), directory)
-    cases = [case for number in range(nr_programs) for case in cases_of(SEED, number, 8)]
-    return Sample(module, cases, directory)
+from tests.equivalence.sampling import Sample, sample_of
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    return sample_of(NR_PROGRAMS, tmp_path_factory.mktemp("programs"))
+    return sample_of(50, tmp_path_factory.mktemp("programs"))
 
 
 @pytest.fixture(scope="session")

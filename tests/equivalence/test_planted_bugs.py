@@ -14,7 +14,7 @@ from blkmq.compiler.c_expression import Binary
 from blkmq.compiler.c_statement import FunctionPrinter
 from blkmq.compiler.numba_expression import Expressions
 from blkmq.compiler.numba_printer import _Body
-from conftest import Sample
+from tests.equivalence.sampling import Sample
 
 INCLUDE = '#include "contract.h"\n'
 Plant = Callable[[pytest.MonkeyPatch], None]
