@@ -6,13 +6,13 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := $(VENV)/bin
-export BLKMQ_KERNEL_HEADERS ?= $(realpath .headers)
+export BLKMQ_KERNEL_SOURCE ?= $(realpath .kernel-source)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test lint docs bench headers lock clean
+.PHONY: help run test lint docs bench kernel-source lock clean
 
 help:  ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table of their speed
 	$(BIN)/python -m blkmq.bench
@@ -29,8 +29,8 @@ docs: $(VENV)/stamp  ## the documentation, in build/docs
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
 	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)
 
-headers:  ## the headers of Linux 7.3, as .headers: the abi tests compare with them
-	ln -sfn "$$($(PYTHON) tests/fetch_headers.py)" .headers
+kernel-source:  ## the source of Linux 7.3, as .kernel-source: tests compare numbers and rules with it
+	ln -sfn "$$($(PYTHON) tests/fetch_kernel_source.py)" .kernel-source
 
 lock:  ## remake requirements.lock: newest versions, with hashes, for every Python and platform
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
@@ -38,7 +38,7 @@ lock:  ## remake requirements.lock: newest versions, with hashes, for every Pyth
 		--no-header --no-emit-index-url --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove all that was made here
-	rm -rf .venv* .headers .*_cache .hypothesis build dist
+	rm -rf .venv* .kernel-source .*_cache .hypothesis build dist
 	find src tests docs -name __pycache__ -exec rm -rf {} +
 
 $(VENV)/stamp: requirements.lock pyproject.toml

@@ -117,10 +117,10 @@ def header_paths(module: ModuleType) -> list[str]:
 
 def tree() -> Path:
     """The kernel's headers, or its whole source."""
-    place = os.environ.get("BLKMQ_KERNEL_HEADERS")
+    place = os.environ.get("BLKMQ_KERNEL_SOURCE")
     if not place:
-        pytest.skip("BLKMQ_KERNEL_HEADERS names no linux-headers-*-common or linux-source tree: `make headers`")
-    assert (Path(place) / "include/linux/blkdev.h").is_file(), f"no kernel headers in {place}: `make headers`"
+        pytest.skip("BLKMQ_KERNEL_SOURCE names no linux-headers-*-common or linux-source tree: `make kernel-source`")
+    assert (Path(place) / "include/linux/blkdev.h").is_file(), f"no kernel headers in {place}: `make kernel-source`"
     return Path(place)
 
 

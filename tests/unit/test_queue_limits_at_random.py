@@ -211,10 +211,10 @@ def passage(text: str, first: str, end: str) -> str:
 @pytest.fixture(scope="module")
 def kernels_validate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[CLimits], int]:
     """``blk_validate_limits`` as the kernel has it."""
-    root = Path(os.environ.get("BLKMQ_KERNEL_HEADERS") or "/nonexistent")
+    root = Path(os.environ.get("BLKMQ_KERNEL_SOURCE") or "/nonexistent")
     compiler = shutil.which("cc")
     if not (root / "block/blk-settings.c").is_file() or not compiler:
-        pytest.skip("cannot be had: needs a C compiler, and BLKMQ_KERNEL_HEADERS to name a whole kernel source")
+        pytest.skip("cannot be had: needs a C compiler, and BLKMQ_KERNEL_SOURCE to name a whole kernel source")
     parts = [passage((root / path).read_text(), first, end) for path, first, end in PASSAGES]
     place = tmp_path_factory.mktemp("oracle")
     (place / "limits.c").write_text(SHIM + "\n".join(parts))

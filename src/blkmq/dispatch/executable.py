@@ -109,15 +109,27 @@ class CompiledDriver:
         return ctypes.sizeof(self.records[role])
 
     def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None:
-        """Copies each driver's configuration into its record."""
+        """Gives each driver's record its configuration, and its fields their first values."""
+        self._set_defaults("shared", running.record.shared, 1)
         for disk, driver in zip(running.disks, drivers, strict=True):
+            self._set_defaults("", disk.record.driver, 1)
             state = self.records[""].from_address(disk.record.driver)
             for field in self.program.record("config").fields:
                 if hasattr(state, "config"):
                     setattr(state.config, field.name, int(getattr(driver.config, field.name)))
 
     def make_queues_and_requests(self, running: RunningSet) -> None:
-        """Zeroed memory is all that compiled drivers need."""
+        """Gives the fields of each Pdu and Hw their first values; nouns begin as zeroed memory."""
+        self._set_defaults("pdu", running.record.pdus, running.record.nr_requests)
+        for disk in running.disks:
+            self._set_defaults("hw", disk.record.hws, running.record.nr_hw_queues)
+
+    def _set_defaults(self, role: str, address: int, count: int) -> None:
+        defaults = [(field.name, field.default) for field in self.program.record(role).fields if field.default]
+        for index in range(count if defaults else 0):
+            item = self.records[role].from_address(address + index * self.size(role))
+            for name, value in defaults:
+                setattr(item, name, value)
 
     def pdu(self, running: RunningSet, index: int) -> object:
         """The Pdu of a tag's request."""

@@ -21,20 +21,25 @@ class Lists(PatientVictim):
         LIST_CALLBACK_FAILS = auto()
         LIST_ENDS_IDLE_REQUEST = auto()
 
+    class Pdu:
+        was_listed: bool
+
     def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
-        if rq.sector >= BAD_SECTOR and is_last:
+        if rq.sector >= BAD_SECTOR and is_last and not rq.pdu.was_listed:
             return BlkStatus.RESOURCE
         return self.behave(hctx, rq)
 
     def queue_rqs(self, rqs: RequestList) -> None:
+        while (rq := rqs.pop()) is not None:
+            if rq.sector >= BAD_SECTOR:
+                rq.pdu.was_listed = True
+                self.misuse(rqs, rq)
+                break
+            self.behave(rq.hctx, rq)
+
+    def misuse(self, rqs: RequestList, rq: Request) -> None:
         mode = self.config.mode
-        rq = rqs.pop()
-        if rq is None:
-            return
-        if rq.sector < BAD_SECTOR or mode == Lists.Misdeed.LIST_CALLBACK_FAILS:
-            rqs.add_tail(rq)
-            assert mode != Lists.Misdeed.LIST_CALLBACK_FAILS  # <- list_callback_fails
-        elif mode == Lists.Misdeed.LIST_FORGETS_STARTED:
+        if mode == Lists.Misdeed.LIST_FORGETS_STARTED:
             rq.start()
         elif mode == Lists.Misdeed.LIST_GETS_REQUEST_TWICE:
             rqs.add_tail(rq)
@@ -46,6 +51,9 @@ class Lists(PatientVictim):
         elif mode == Lists.Misdeed.LIST_GETS_STARTED_REQUEST:
             rq.start()
             rqs.add_tail(rq)
+        elif mode == Lists.Misdeed.LIST_CALLBACK_FAILS:
+            rqs.add_tail(rq)
+            assert mode != Lists.Misdeed.LIST_CALLBACK_FAILS  # <- list_callback_fails
         elif mode == Lists.Misdeed.LIST_ENDS_IDLE_REQUEST:
             rq.end()  # <- list_ends_idle_request
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Fetches the headers of Linux 7.3, with which ``tests/unit/test_abi.py`` compares our numbers; prints where they are.
+"""Fetches the source of Linux 7.3, with which tests compare our numbers and rules; prints where it is.
 
-They are Debian's ``linux-headers-7.3.*-common``, fetched by apt from the mirror that this machine already uses, with
-apt's signature checks.  apt runs on a configuration of its own: nothing is installed, and the machine's package lists
+It is Debian's ``linux-source-7.3``, fetched by apt from the mirror that this machine already uses, with apt's signature
+checks; of its tree, the folders that the tests read are unpacked.  apt runs on a configuration of its own: nothing is installed, and the machine's package lists
 and sources stay as they are.  What is there already is not fetched again.
 """
 
@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 KERNEL = "7.3"
+PACKAGE = f"linux-source-{KERNEL}"
+FOLDERS = ("include", "block", "arch/x86/include")
 SUITE = "trixie-backports"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASES = {"bullseye", "bookworm", "trixie", "forky", "oldstable", "stable", "testing", "sid", "unstable"}
-ELSEWHERE = "or set BLKMQ_KERNEL_HEADERS to an unpacked linux-headers-*-common or linux-source tree"
+ELSEWHERE = "or set BLKMQ_KERNEL_SOURCE to an unpacked linux-headers-*-common or linux-source tree"
 
 SOURCES = """\
 Types: deb
@@ -54,25 +56,25 @@ APT::Sandbox::User "{user}";
 
 
 class FetchError(Exception):
-    """Why there are no headers, and what to do about it."""
+    """Why there is no source, and what to do about it."""
 
 
 def main() -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    place = cache / "blkmq/headers" / KERNEL
+    place = cache / "blkmq/kernel-source" / KERNEL
     try:
         if not (place / "include/linux/blkdev.h").is_file():
             fetch(place)
     except FetchError as error:
-        print(f"headers: {error}", file=sys.stderr)
+        print(f"kernel source: {error}", file=sys.stderr)
         return 1
     print(place)
     return 0
 
 
 def fetch(place: Path) -> None:
-    """Fetches the newest package of ``KERNEL`` and unpacks it to ``place``, which is there whole or not at all."""
-    for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+    """Fetches the package and unpacks ``FOLDERS`` to ``place``, which is there whole or not at all."""
+    for tool in ("apt-get", "dpkg-deb", "tar", "xz"):
         if not shutil.which(tool):
             raise FetchError(f"there is no {tool}: run this on Debian, {ELSEWHERE}")
     if not KEYRING.is_file():
@@ -86,11 +88,12 @@ def fetch(place: Path) -> None:
         directory = Path(temporary)
         environment = private_apt(directory, mirror)
         run("apt-get", "-qq", "update", cwd=directory, env=environment)
-        package = newest_package(directory, environment)
-        run("apt-get", "-qq", "download", package, cwd=directory, env=environment)
-        run("dpkg-deb", "-x", *map(str, directory.glob("*.deb")), "tree", cwd=directory, env=environment)
+        run("apt-get", "-qq", "download", PACKAGE, cwd=directory, env=environment)
+        run("dpkg-deb", "-x", *map(str, directory.glob("*.deb")), "package", cwd=directory, env=environment)
+        archive = f"package/usr/src/{PACKAGE}.tar.xz"
+        run("tar", "-xJf", archive, *(f"{PACKAGE}/{folder}" for folder in FOLDERS), cwd=directory, env=environment)
         shutil.rmtree(place, ignore_errors=True)
-        (directory / "tree/usr/src" / package).rename(place)
+        (directory / PACKAGE).rename(place)
 
 
 def debian_mirrors(etc: Path) -> Iterator[str]:
@@ -132,16 +135,6 @@ def private_apt(directory: Path, mirror: str) -> dict[str, str]:
     machines = '#include "/etc/apt/apt.conf";\n' if Path("/etc/apt/apt.conf").is_file() else ""
     (directory / "last.conf").write_text(machines + LAST_CONF.format(user=user))
     return os.environ | {"APT_CONFIG": str(directory / "apt.conf"), "LC_ALL": "C"}
-
-
-def newest_package(directory: Path, environment: dict[str, str]) -> str:
-    """The headers of the newest ``KERNEL`` that the suite has."""
-    pattern = rf"^linux-headers-{re.escape(KERNEL)}\.[0-9]+[^-]*-common$"
-    found = run("apt-cache", "search", "--names-only", pattern, cwd=directory, env=environment)
-    packages = [line.split()[0] for line in found.splitlines()]
-    if not packages:
-        raise FetchError(f"{SUITE} has no headers of Linux {KERNEL} any more: change KERNEL in {__file__}, {ELSEWHERE}")
-    return max(packages, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
 def run(*command: str, cwd: Path, env: dict[str, str]) -> str:
