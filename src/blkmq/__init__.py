@@ -30,6 +30,7 @@ from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError, DriverError
 from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hr_timer import HrTimer
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.integer import Const, s8, s16, s32, s64, u8, u16, u32, u64
@@ -45,6 +46,7 @@ from blkmq.mq.request_list import RequestList
 from blkmq.mq.segment import Segment
 from blkmq.mq.spin_lock import SpinLock
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
 from blkmq.mq.work import Work
 from blkmq.mq.xarray import XArray
 
@@ -54,12 +56,58 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "BLK_FEAT_FUA", "BLK_FEAT_ROTATIONAL", "BLK_FEAT_WRITE_CACHE", "BLK_MQ_F_BLOCKING",
-    "PAGE_SHIFT", "PAGE_SIZE", "SECTOR_SHIFT", "SECTOR_SIZE", "SZ_1G", "SZ_1K", "SZ_1M",
-    "Array", "Atomic", "BadBlocks", "BlkEhTimerReturn", "BlkStatus", "BlkmqError", "ConfigError", "Const",
-    "DriverError", "Errno", "GenDisk", "HctxType", "HrTimer", "HwCtx", "IoCompletionBatch", "Mutex", "Operations",
-    "Page", "PageStore", "QueueLimits", "ReqFlag", "ReqOp", "Request", "RequestList", "Segment", "SpinLock",
-    "TagSet", "Work", "XArray", "ktime_get_ns", "s8", "s16", "s32", "s64", "serve", "u8", "u16", "u32", "u64",
+    "BLK_FEAT_FUA",
+    "BLK_FEAT_ROTATIONAL",
+    "BLK_FEAT_WRITE_CACHE",
+    "BLK_MQ_F_BLOCKING",
+    "PAGE_SHIFT",
+    "PAGE_SIZE",
+    "SECTOR_SHIFT",
+    "SECTOR_SIZE",
+    "SZ_1G",
+    "SZ_1K",
+    "SZ_1M",
+    "Array",
+    "Atomic",
+    "BadBlocks",
+    "BlkEhTimerReturn",
+    "BlkStatus",
+    "BlkmqError",
+    "ConfigError",
+    "Const",
+    "DriverError",
+    "Errno",
+    "GenDisk",
+    "HctxType",
+    "HdGeometry",
+    "HrTimer",
+    "HwCtx",
+    "IoCompletionBatch",
+    "Mutex",
+    "Operations",
+    "Page",
+    "PageStore",
+    "QueueLimits",
+    "ReqFlag",
+    "ReqOp",
+    "Request",
+    "RequestList",
+    "Segment",
+    "SpinLock",
+    "TagSet",
+    "UniqueId",
+    "Work",
+    "XArray",
+    "ktime_get_ns",
+    "s8",
+    "s16",
+    "s32",
+    "s64",
+    "serve",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ]  # fmt: skip
 
 

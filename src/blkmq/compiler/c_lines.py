@@ -61,7 +61,7 @@ class Lines:
             case Root.SHARED:
                 self._scratch["shared"] = f"struct {driver}_shared *shared = blkmq_shared(call)"
                 return "shared"
-            case Root.TAG_SET | Root.LIMITS | Root.DISK:
+            case Root.TAG_SET | Root.LIMITS | Root.DISK | Root.GEOMETRY | Root.UNIQUE_ID:
                 return f"blkmq_{place.root.value}(call)"
         assert place.handle is not None
         name: str = place.root.value

@@ -15,6 +15,7 @@ from blkmq.mq.at_rest import AtRest, at_rest
 from blkmq.mq.atomic import Atomic
 from blkmq.mq.bad_blocks import BadBlocks
 from blkmq.mq.gen_disk import GenDisk
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hr_timer import HrTimer
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.integer import sized
@@ -28,6 +29,7 @@ from blkmq.mq.request_list import RequestList
 from blkmq.mq.segment import Segment
 from blkmq.mq.spin_lock import SpinLock
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
 from blkmq.mq.verb import verb_of
 from blkmq.mq.work import Work
 from blkmq.mq.xarray import XArray
@@ -44,7 +46,13 @@ HANDLES: dict[type, Kind] = {
 CLASS_OF_KIND = {kind: cls for cls, kind in HANDLES.items()}
 
 #: Of these there is one for the disk, so that they are reached from anywhere and passed nowhere.
-SINGLES: dict[type, Root] = {TagSet: Root.TAG_SET, QueueLimits: Root.LIMITS, GenDisk: Root.DISK}
+SINGLES: dict[type, Root] = {
+    TagSet: Root.TAG_SET,
+    QueueLimits: Root.LIMITS,
+    GenDisk: Root.DISK,
+    HdGeometry: Root.GEOMETRY,
+    UniqueId: Root.UNIQUE_ID,
+}
 
 #: What a field can be, besides integers.
 FIELD_NOUNS: dict[str, type] = {

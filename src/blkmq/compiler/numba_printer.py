@@ -51,7 +51,13 @@ from blkmq.dispatch.nouns import records as noun
 
 STARTERS = ("start", "queue")  #: verbs of HrTimer and Work that say which method to call
 
-VIEWS = {Root.TAG_SET: "tag_set_view", Root.LIMITS: "limits_view", Root.DISK: "disk_view"}
+VIEWS = {
+    Root.TAG_SET: "tag_set_view",
+    Root.LIMITS: "limits_view",
+    Root.DISK: "disk_view",
+    Root.GEOMETRY: "geometry_view",
+    Root.UNIQUE_ID: "unique_id_view",
+}
 
 
 def print_numba(program: Program) -> str:
@@ -79,7 +85,7 @@ class _Body:
         return self.printer.expressions.text(expr)
 
     def argument(self, expr: Expr) -> str:
-        """Text of an argument; to Numba a bare constant is a type of its own, for which it compiles the function anew."""
+        """Text of an argument; a bare constant is a type of its own to Numba, which would compile the function anew."""
         text = self.text(expr)
         if isinstance(expr, Int | Absent):
             return f"i64({text})"

@@ -80,11 +80,13 @@ class Root(Enum):
     TAG_SET = "tag_set"
     LIMITS = "limits"  #: configure's second parameter
     DISK = "disk"
+    GEOMETRY = "geometry"  #: what getgeo fills in
+    UNIQUE_ID = "unique_id"  #: what get_unique_id fills in
 
 
 @dataclass(frozen=True)
 class Place:
-    """``self.config.size`` is (SELF, path=("config", "size")); ``rq.pdu.timer`` is (PDU, handle=Local rq, path=("timer",))."""
+    """``self.config.size`` is (SELF, path=("config", "size")); ``rq.pdu.timer`` is (PDU, ("timer",), handle=Local rq)."""
 
     root: Root
     path: tuple[str, ...]

@@ -30,7 +30,8 @@ from blkmq.compiler.walk import blocks_of, expressions_in, statements_in
 Key = tuple[Root, tuple[str, ...]]  #: a lock or a field, whichever request or queue it lies in
 Held = tuple[tuple[Key, str], ...]  #: locks with their nouns, the outermost first
 _SPELLED = {Root.SELF: "self", Root.SHARED: "self.shared", Root.PDU: "rq.pdu", Root.HW: "hctx.data",
-            Root.TAG_SET: "tag_set", Root.LIMITS: "limits", Root.DISK: "self.disk"}  # fmt: skip
+            Root.TAG_SET: "tag_set", Root.LIMITS: "limits", Root.DISK: "self.disk",
+            Root.GEOMETRY: "geo", Root.UNIQUE_ID: "unique_id"}  # fmt: skip
 #: A lock guards what lies in its own noun, or in a smaller one.
 GUARDS = {
     Root.SHARED: (Root.SHARED,),

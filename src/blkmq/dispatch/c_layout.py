@@ -21,7 +21,7 @@ from blkmq.dispatch.nouns.segment import BYTES_PER_FUEL
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, SegmentRecord
 from blkmq.dispatch.request_verbs import STATUS_MAX, VALID_STATUSES
 from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
-from blkmq.dispatch.views import LimitsView, TagSetView
+from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView
 from blkmq.mq.bad_blocks import NR_RANGES_MAX
 from blkmq.mq.errno import Errno
 from blkmq.mq.page_store import NR_PAGES_MAX
@@ -38,6 +38,8 @@ RECORDS: dict[str, type[ctypes.Structure]] = {
     "report": ReportRecord,
     "tag_set": TagSetView,
     "limits": LimitsView,
+    "geometry": GeometryView,
+    "unique_id": UniqueIdView,
 }
 
 NUMBERS: dict[str, int] = {

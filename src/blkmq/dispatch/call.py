@@ -30,6 +30,8 @@ class Call(Record):
     fields: s64  #: the view of the TagSet
     hw_size: s64  #: of one of the driver's Hw records
     limits: s64  #: during ``configure``: the record of QueueLimits
+    geometry: s64  #: during ``getgeo``: the record of HdGeometry
+    unique_id: s64  #: during ``get_unique_id``: the record of UniqueId
     rq: s64  #: handle of the request that the callback serves; 0 for none
     id: s64  #: of the thread, from 1 on: what a lock's owner field holds
     hctx: s32  #: the hardware queue that runs it

@@ -40,6 +40,7 @@ from blkmq.dispatch.ownership import (
     STATE_SHIFT,
     STATUS_SHIFT,
     WAITING,
+    drop,
     finish,
     give_up,
     is_live,
@@ -50,7 +51,7 @@ from blkmq.dispatch.ownership import (
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
-from blkmq.dispatch.timeout import expire_requests
+from blkmq.dispatch.timeout import STATUS_TIMEOUT, expire_all, expire_requests
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
@@ -301,10 +302,23 @@ def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
 
 
 @hot
+def clear_out(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
+    """The time of a removal is over: ends what the driver refuses, has given back, or does not end."""
+    take_requeued(tag_set, queue)
+    while queue.dispatch_head != 0:
+        index = take_first(tag_set, queue)
+        queue.nr_timeouts = queue.nr_timeouts + 1
+        drop(tag_set, request_at(tag_set.requests, index), index, STATUS_TIMEOUT)
+    expire_all(call, tag_set, queue)
+
+
+@hot
 def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Does everything that can be done now, without waiting."""
     queue.now_nsec = monotonic_nsec()
-    if queue.stopped == 0:
+    if tag_set.removal_nsec != 0 and queue.now_nsec >= tag_set.removal_nsec:
+        clear_out(call, tag_set, queue)
+    elif queue.stopped == 0:
         if atomic_load(queue, "requeued") != 0 and (queue.kicked != 0 or queue.now_nsec >= queue.rerun_nsec):
             take_requeued(tag_set, queue)
         if queue.dispatch_head != 0 and queue.now_nsec >= queue.rerun_nsec:

@@ -41,25 +41,29 @@ from blkmq.dispatch.interpreted_nouns import (
 from blkmq.dispatch.ownership import kick, push
 from blkmq.dispatch.report import LINE_BITS, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
-from blkmq.dispatch.views import LimitsView, fill_view
+from blkmq.dispatch.views import GeometryView, LimitsView, UniqueIdView, fill_view
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import DriverError, Fault
 from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.io_completion_batch import IoCompletionBatch
 from blkmq.mq.operations import SLOT_BY_NAME, SLOTS, Operations
+from blkmq.mq.queue_limits import QueueLimits
 from blkmq.mq.request import Request
 from blkmq.mq.request_list import RequestList
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.invoke import interpreted_entries
 from blkmq.native.memory import address_of
 
 if TYPE_CHECKING:
-    from blkmq.dispatch.running_set import RunningSet
+    from blkmq.dispatch.running_set import Disk, RunningSet
 
-CONFIGURE = SLOT_BY_NAME["configure"].number
+#: What a callback fills in for its caller, and where.
+FILLED: dict[type, tuple[str, Any]] = {HdGeometry: ("geometry", GeometryView), UniqueId: ("unique_id", UniqueIdView)}
 
 _entry_numbers = itertools.count(-2, -1)
 
@@ -197,9 +201,9 @@ class InterpretedDriver:
         method = self._method(self.drivers[call.disk_address], slot)
         fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
         try:
-            result = method(*self._arguments(call, slot, a, b, c))
-            if slot == CONFIGURE:
-                self._keep_configuration(call)
+            arguments = self._arguments(call, slot, a, b, c)
+            result = method(*arguments)
+            self._keep_filled(call, arguments)
             return self._answer(call, slot, result)
         except DriverError as error:
             self._note(call, error.fault, error)
@@ -230,39 +234,52 @@ class InterpretedDriver:
 
     def _arguments(self, call: Call, slot: int, a: int, b: int, c: int) -> list[Any]:
         """What the method gets, made from the entry's three numbers."""
-        if slot == CONFIGURE:
-            disk = next(disk for disk in self.running.disks if ctypes.addressof(disk.record) == call.disk_address)
-            return [self.running.tag_set, disk.limits]
         if slot >= len(SLOTS):
             return [InterpretedRequest(a)] if self.timers[slot][1] else []
         arguments: list[Any] = []
-        for (_, kind), value in zip(SLOTS[slot].parameters, (a, b, c), strict=False):
-            if kind is HwCtx:
-                arguments.append(self.hctx(call, value))
+        words = iter((a, b, c))
+        for _, kind in SLOTS[slot].parameters:
+            if kind is TagSet:
+                arguments.append(self.running.tag_set)
+            elif kind is QueueLimits:
+                arguments.append(self._disk(call).limits)
+            elif kind in FILLED:
+                arguments.append(kind())
+            elif kind is HwCtx:
+                arguments.append(self.hctx(call, next(words)))
             elif kind is Request:
-                arguments.append(InterpretedRequest(value))
+                arguments.append(InterpretedRequest(next(words)))
             elif kind is RequestList:
-                arguments.append(InterpretedRequestList(value))
+                arguments.append(InterpretedRequestList(next(words)))
             elif kind is IoCompletionBatch:
                 arguments.append(IoCompletionBatch())
-            elif kind is TagSet:
-                arguments.append(self.running.tag_set)
             else:
-                arguments.append(bool(value) if kind is bool else value)
+                arguments.append(kind(next(words)))
         return arguments
 
-    def _keep_configuration(self, call: Call) -> None:
-        """Puts what ``configure`` set where compiled drivers put it."""
-        disk = next(disk for disk in self.running.disks if ctypes.addressof(disk.record) == call.disk_address)
-        fill_view(LimitsView.from_address(call.limits), disk.limits)
-        fill_view(self.running.view, self.running.tag_set)
+    def _disk(self, call: Call) -> Disk:
+        """The disk that a call is for."""
+        return next(disk for disk in self.running.disks if ctypes.addressof(disk.record) == call.disk_address)
+
+    def _keep_filled(self, call: Call, arguments: Sequence[Any]) -> None:
+        """Puts what a control callback filled in where compiled drivers put it."""
+        for argument in arguments:
+            if isinstance(argument, TagSet):
+                fill_view(self.running.view, argument)
+            elif isinstance(argument, QueueLimits):
+                fill_view(LimitsView.from_address(call.limits), argument)
+            elif type(argument) in FILLED:
+                name, view = FILLED[type(argument)]
+                fill_view(view.from_address(getattr(call, name)), argument)
 
     def _note(self, call: Call, fault: Fault, error: BaseException) -> None:
         """Keeps the error, with the driver's innermost line."""
         call.error = int(fault)
         call.error_at = self._place(error.__traceback__)
         text = text_of(error)
-        self.exceptions[call.error, call.error_at] = f"{type(error).__name__}: {text}" if call.error in TOLD_BY_PYTHON else text
+        self.exceptions[call.error, call.error_at] = (
+            f"{type(error).__name__}: {text}" if call.error in TOLD_BY_PYTHON else text
+        )
 
     def _place(self, traceback: TracebackType | None) -> int:
         """The innermost place of a traceback that is the driver's own."""

@@ -173,6 +173,18 @@ def finish(tag_set: TagSetRecord, request: RequestRecord, handle: int, sources: 
 
 
 @hot
+def drop(tag_set: TagSetRecord, request: RequestRecord, index: int, status: int) -> None:
+    """Ends a waiting request, which nobody but dispatch has."""
+    while True:
+        word = atomic_load(request, "ownership")
+        kept = word & ~(STATE_MASK | STATUS_MASK)
+        if atomic_cas(request, "ownership", word, kept | status << STATUS_SHIFT | ENDED << STATE_SHIFT):
+            break
+    if (word & PINS_MASK) == 0:
+        hand_over(tag_set, request, index)
+
+
+@hot
 def give_up(tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
     """Ends a request on the driver's behalf; one that waits for ``complete`` after that, with this status."""
     while True:

@@ -23,9 +23,11 @@ from blkmq.dispatch.ownership import (
     finish,
     is_live,
     kick,
+    pin,
     push,
     report,
     transition,
+    unpin,
 )
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
@@ -177,18 +179,21 @@ def request_update(call: Call, rq: int, status: int, nr_bytes: int) -> bool:
     if not is_status(status):
         fail(call, FAULT_STATUS, status)
         return False
-    request = live(call, rq)
-    if call.error != 0:
+    if not pin(call, rq):  # else another thread could end it, and its tag be another's below
         return False
+    request = request_at(tag_set_at(call.set_address, 0).requests, rq & INDEX_MASK)
+    left = 0
     if nr_bytes < 0 or nr_bytes > request.nr_bytes or nr_bytes % 512 != 0:
         fail(call, FAULT_VALUE, nr_bytes)
-        return False
-    request.done_bytes = request.done_bytes + nr_bytes
-    request.nr_bytes = request.nr_bytes - nr_bytes
-    request.sector = request.sector + nr_bytes // 512
-    if request.status == 0:
-        request.status = status
-    return request.nr_bytes > 0
+    else:
+        left = request.nr_bytes - nr_bytes
+        request.done_bytes = request.done_bytes + nr_bytes
+        request.nr_bytes = left
+        request.sector = request.sector + nr_bytes // 512
+        if request.status == 0:
+            request.status = status
+    unpin(call, rq)
+    return left > 0
 
 
 @hot

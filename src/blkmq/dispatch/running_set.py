@@ -26,15 +26,18 @@ from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT, report
 from blkmq.dispatch.report import Report, read_reports
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, SegmentRecord
 from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
-from blkmq.dispatch.views import LimitsView, TagSetView, fill_view, read_view
+from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view, read_view
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.integer import S64_MAX
 from blkmq.mq.operations import SLOT_BY_NAME, Operations
 from blkmq.mq.queue_limits import QueueLimits
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
+from blkmq.native.clock import monotonic_nsec
 from blkmq.native.memory import reserve_pages, unreserve_pages
 
 NR_SEGMENTS_MAX = 1024  #: pieces of a request: 4 MiB in pages
@@ -142,6 +145,8 @@ class RunningSet:
         """Runs each disk's ``configure``, then the kernel's rules over what it asked for."""
         limits_view = LimitsView.from_address(self.memory.take(ctypes.sizeof(LimitsView)))
         self.control.limits = ctypes.addressof(limits_view)
+        self.control.geometry = self.memory.take(ctypes.sizeof(GeometryView))
+        self.control.unique_id = self.memory.take(ctypes.sizeof(UniqueIdView))
         fill_view(self.view, self.tag_set)
         for disk in self.disks:
             fill_view(limits_view, disk.limits)
@@ -161,6 +166,13 @@ class RunningSet:
 
     def control_callback(self, name: str, disk: int, a: int = 0, b: int = 0, c: int = 0, *, rq: int = 0) -> int:
         """Calls a slot of the control path, if the driver fills it; a negative errno or an error raises."""
+        result = self.ask(name, disk, a, b, c, rq=rq)
+        if result < 0 and SLOT_BY_NAME[name].returns in (Errno, int):
+            raise self.refusal(name, result)
+        return result
+
+    def ask(self, name: str, disk: int, a: int = 0, b: int = 0, c: int = 0, *, rq: int = 0) -> int:
+        """Calls a slot of the control path, if the driver fills it: its answer, negative errnos too; an error raises."""
         if not self.executable.has(name):
             return 0
         slot = SLOT_BY_NAME[name]
@@ -180,9 +192,19 @@ class RunningSet:
                 raise BlkmqError(
                     f"{name} failed: {self.describe(self.control)}", hint="the driver's file and line say where"
                 )
-        if result < 0 and slot.returns in (Errno, int):
-            raise self.refusal(name, result)
         return result
+
+    def geometry(self) -> HdGeometry:
+        """What the last ``getgeo`` filled in."""
+        geometry = HdGeometry()
+        read_view(GeometryView.from_address(self.control.geometry), geometry)
+        return geometry
+
+    def unique_id(self) -> bytes:
+        """What the last ``get_unique_id`` filled in."""
+        unique_id = UniqueId()
+        read_view(UniqueIdView.from_address(self.control.unique_id), unique_id)
+        return bytes(unique_id)
 
     def refusal(self, name: str, result: int) -> BlkmqError:
         """The error for a negative errno that a control callback returned."""
@@ -291,6 +313,10 @@ class RunningSet:
         self._undo.append(("release", disk, 0))
 
     # --- end ----------------------------------------------------------------------------------------------
+    def begin_removal(self) -> None:
+        """Gives what is under way the tag set's timeout: what has not ended by then ends with BLK_STS_TIMEOUT."""
+        self.record.removal_nsec = monotonic_nsec() + self.record.timeout_nsec
+
     def close(self) -> None:
         """Undoes what was done, newest first.  No request may be in flight, no thread inside."""
         while self._undo:

@@ -26,9 +26,10 @@ class TagSetRecord(Record):
     queue_depth: s32
     nr_disks: s32
     flags: s32  #: BLK_MQ_F_*
-    stopping: s32  #: no new requests
+    spare: s32
     works: s64  #: index + 1 … head of the list of queued Work, an address; a stack
     work_fd: s64  #: eventfd that wakes a worker
+    removal_nsec: s64  #: when what is still under way ends, whatever the driver says; 0: the disks stay
     nr_errors: s64  #: errors that escaped callbacks
     nr_stale_ends: s64  #: ends of requests that were ended already
     nr_stale_timers: s64  #: timers and works whose request was gone

@@ -39,6 +39,17 @@ def expire_requests(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> 
 
 
 @hot
+def expire_all(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
+    """The disks are being removed, and the time for that is over: what the driver still has ends unasked."""
+    first = queue.index * tag_set.queue_depth
+    for index in range(first, first + tag_set.queue_depth):
+        word = atomic_load(request_at(tag_set.requests, index), "ownership")
+        if ((FROM_FAIL >> state_of(word)) & 1) == 1:
+            queue.nr_timeouts = queue.nr_timeouts + 1
+            abandon(call, tag_set, (word >> GENERATION_SHIFT) << GENERATION_SHIFT | index, STATUS_TIMEOUT)
+
+
+@hot
 def expire(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, request: RequestRecord, rq: int) -> None:
     queue.nr_timeouts = queue.nr_timeouts + 1
     if has_callback(tag_set, TIMEOUT):

@@ -58,4 +58,4 @@ from blkmq.dispatch.request_verbs import (
     request_update,
     tag_set_tag_to_rq,
 )
-from blkmq.dispatch.views import disk_view, hw_address, limits_view, tag_set_view
+from blkmq.dispatch.views import disk_view, geometry_view, hw_address, limits_view, tag_set_view, unique_id_view

@@ -9,8 +9,10 @@ from typing import Any, get_type_hints
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.tag_set import DiskRecord, disk_at
 from blkmq.mq.at_rest import at_rest
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.queue_limits import QueueLimits
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
 from blkmq.native.hot import hot
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
 
@@ -29,9 +31,13 @@ def view_of(noun: type) -> type[ctypes.Structure]:
 
 TagSetView = view_of(TagSet)
 LimitsView = view_of(QueueLimits)
+GeometryView = view_of(HdGeometry)
+UniqueIdView = view_of(UniqueId)
 
 _tag_set_view_at = accessor(TagSetView)
 _limits_view_at = accessor(LimitsView)
+_geometry_view_at = accessor(GeometryView)
+_unique_id_view_at = accessor(UniqueIdView)
 
 
 @hot
@@ -42,6 +48,16 @@ def tag_set_view(call: Call) -> Any:
 @hot
 def limits_view(call: Call) -> Any:
     return _limits_view_at(call.limits, 0)
+
+
+@hot
+def geometry_view(call: Call) -> Any:
+    return _geometry_view_at(call.geometry, 0)
+
+
+@hot
+def unique_id_view(call: Call) -> Any:
+    return _unique_id_view_at(call.unique_id, 0)
 
 
 @hot

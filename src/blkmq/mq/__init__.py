@@ -40,14 +40,14 @@ runs.  ``rq.end(status)`` gives it back, once, at any time, from any callback an
 request that is never ended times out.  One that is ended twice is counted, reported with file and line, and stays
 ended once.
 
-**Data.**  ``rq.segments()`` are its pieces, each within a page; the verbs of :class:`~blkmq.mq.segment.Segment` copy and
-clear, and advance.  ``PageStore``, ``XArray``, ``BadBlocks`` and ``Atomic`` need no lock; any other field that several
-queues reach does (``with self.lock:``).
+**Data.**  ``rq.segments()`` are its pieces, each within a page; the verbs of :class:`~blkmq.mq.segment.Segment` copy
+and clear, and advance.  ``PageStore``, ``XArray``, ``BadBlocks`` and ``Atomic`` need no lock; any other field that
+several queues reach does (``with self.lock:``).
 
 **Later.**  A ``Pdu`` is the driver's own data for each request, a ``Hw`` for each hardware queue, a ``Shared`` for the
 tag set.  An ``HrTimer`` or ``Work`` in a ``Pdu`` calls the method that has its name, with the request.
 
 **Twins.**  Every noun names its C and its Rust twin, and has their names and numbers (Linux 7.3).  ``blkmq ops DRIVER``
-shows all callbacks.  The order of the files to read: ``operations``, ``request``, ``segment``, ``page_store``, then what
-you need.
+shows all callbacks.  The order of the files to read: ``operations``, ``request``, ``segment``, ``page_store``, then
+what you need.
 """

@@ -11,8 +11,9 @@ class HrTimer:
     """Calls the driver's method that is named after its field, once, at least ``nsec`` later.
 
     A field ``timer`` of ``Pdu`` serves a request: ``def timer(self, rq: Request) -> None``; a field ``tick`` of the
-    driver serves the disk: ``def on_tick(self) -> None``, since the field itself is ``tick`` there.  The callback runs on the request's hardware queue (a disk's
-    timer: on queue 0) and may not sleep.  A request that has ended before is not called for.
+    driver serves the disk: ``def on_tick(self) -> None``, since the field itself is ``tick`` there.  The callback runs
+    on the request's hardware queue (a disk's timer: on queue 0) and may not sleep.  A request that has ended before is
+    not called for.
     """
 
     @verb()

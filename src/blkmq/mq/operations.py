@@ -11,12 +11,14 @@ from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errno import Errno
 from blkmq.mq.gen_disk import GenDisk
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.io_completion_batch import IoCompletionBatch
 from blkmq.mq.queue_limits import QueueLimits
 from blkmq.mq.request import Request
 from blkmq.mq.request_list import RequestList
 from blkmq.mq.tag_set import TagSet
+from blkmq.mq.unique_id import UniqueId
 
 
 class Operations:
@@ -115,9 +117,9 @@ SLOTS: tuple[Slot, ...] = tuple(
         ("release", _BDO, (), None, True, True, "the last one closed it"),
         ("report_zones", _BDO, (("sector", int), ("nr_zones", int)), int, True, True,
          "describes zones from a sector on: how many, or a negative errno"),
-        ("getgeo", _BDO, (("geo", int),), Errno, True, True, "cylinders, heads and sectors, for who still asks"),
-        ("get_unique_id", _BDO, (("id_type", int),), int, True, True,
-         "the disk's unique id: its length, or a negative errno"),
+        ("getgeo", _BDO, (("geo", HdGeometry),), Errno, True, True, "cylinders, heads and sectors, for who still asks"),
+        ("get_unique_id", _BDO, (("unique_id", UniqueId), ("id_type", int)), int, True, True,
+         "the disk's unique id of a type (1 T10, 2 EUI-64, 3 NAA): its length, or a negative errno"),
         ("ioctl", _BDO, (("cmd", int), ("arg", int)), int, True, True, "a driver's own ioctl: 0 or a negative errno"),
     ))
 )  # fmt: skip

@@ -26,7 +26,7 @@
  *
  * Records with the fields of mq.TagSet, mq.QueueLimits and mq.GenDisk by name:
  *
- *   struct blkmq_tag_set, blkmq_limits, blkmq_disk
+ *   struct blkmq_tag_set, blkmq_limits, blkmq_disk, blkmq_geometry, blkmq_unique_id
  *
  * struct blkmq_call is one callback in progress, owned by the thread that runs
  * it; the printed text touches only its fields fuel, error, value, at and
@@ -159,6 +159,8 @@ static inline void *blkmq_request_pdu(struct blkmq_call *call, struct blkmq_rq r
 static inline struct blkmq_tag_set *blkmq_tag_set(struct blkmq_call *call);
 static inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call);
 static inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call);
+static inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call);
+static inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call);
 
 /* --- Request: fields; STALE or ABSENT if it is not live ------------------------ */
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-from blkmq import Atomic, BlkStatus, Errno, HwCtx, IoCompletionBatch, QueueLimits, Request, RequestList, SpinLock, TagSet
+from blkmq import (
+    Atomic,
+    BlkStatus,
+    Errno,
+    HwCtx,
+    IoCompletionBatch,
+    QueueLimits,
+    Request,
+    RequestList,
+    SpinLock,
+    TagSet,
+)
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR, PatientVictim, Victim
 
 

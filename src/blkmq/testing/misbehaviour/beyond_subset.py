@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from blkmq import Atomic, BlkEhTimerReturn, BlkStatus, HrTimer, HwCtx, Mutex, Page, Request, SpinLock, u64
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, Victim
 
-
 #: What no type checker would let pass.
 NOTHING: BlkStatus = cast(Any, None)
 NUMBER: BlkStatus = cast(Any, 77)
@@ -152,17 +151,15 @@ class Locks(Victim):
             with self.one:
                 self.count()
         elif mode == Locks.Misdeed.LOCKS_IN_TWO_ORDERS:
-            with self.one:
-                with self.two:
-                    self.nr_bad.fetch_add(1)
+            with self.one, self.two:
+                self.nr_bad.fetch_add(1)
             self.count_in_other_order()
         elif mode == Locks.Misdeed.SLEEPS_IN_ATOMIC_CONTEXT:
             with self.mutex:  # <- sleeps_in_atomic_context
                 self.nr_bad.fetch_add(1)
         elif mode == Locks.Misdeed.SLEEPS_UNDER_SPIN_LOCK:
-            with self.one:
-                with self.mutex:  # <- sleeps_under_spin_lock
-                    self.nr_bad.fetch_add(1)
+            with self.one, self.mutex:  # <- sleeps_under_spin_lock
+                self.nr_bad.fetch_add(1)
         rq.end()
         return BlkStatus.OK
 
@@ -171,9 +168,8 @@ class Locks(Victim):
             self.nr_bad.fetch_add(1)
 
     def count_in_other_order(self) -> None:
-        with self.two:
-            with self.one:  # <- locks_in_two_orders
-                self.nr_bad.fetch_add(1)
+        with self.two, self.one:  # <- locks_in_two_orders
+            self.nr_bad.fetch_add(1)
 
     def timeout(self, rq: Request) -> BlkEhTimerReturn:
         return BlkEhTimerReturn.DONE

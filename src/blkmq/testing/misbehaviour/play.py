@@ -138,7 +138,9 @@ class _Scene:
 
     def check_status(self, bad: Future[bytes]) -> None:
         status = status_of(bad)
-        assert status == self.outcome.status, f"the bad request ended with {status.name}, not {self.outcome.status.name}"
+        assert status == self.outcome.status, (
+            f"the bad request ended with {status.name}, not {self.outcome.status.name}"
+        )
 
     def settle(self) -> None:
         """Goes on working until the counters say what happened."""
@@ -165,7 +167,9 @@ class _Scene:
         file, line = self.row.place()
         for report in reports:
             found = report.fault, Path(report.file), report.line
-            assert found == (self.outcome.fault, file, line), f"{report}; expected {file}:{line}: {self.outcome.fault.name}"
+            assert found == (self.outcome.fault, file, line), (
+                f"{report}; expected {file}:{line}: {self.outcome.fault.name}"
+            )
             assert self.outcome.text in str(report)
         assert (self.outcome.fault is Fault.NONE) == (not reports)
 

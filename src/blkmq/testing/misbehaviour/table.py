@@ -48,7 +48,8 @@ def after(outcome: Outcome, status: BlkStatus = BlkStatus.OK) -> Outcome:
 
 
 def rows(
-    driver: type[Operations], lines: Iterable[tuple[IntEnum, Outcomes, str] | tuple[IntEnum, Outcomes, str, dict[str, Any]]]
+    driver: type[Operations],
+    lines: Iterable[tuple[IntEnum, Outcomes, str] | tuple[IntEnum, Outcomes, str, dict[str, Any]]],
 ) -> Iterator[Row]:
     for misdeed, outcomes, why, *more in lines:
         interpreted, compiled = outcomes if isinstance(outcomes, tuple) else (outcomes, outcomes)

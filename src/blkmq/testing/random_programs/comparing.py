@@ -43,9 +43,7 @@ class Comparison:
         return {d.case.program: d for d in reversed(self.differences)}
 
 
-def compare(
-    module: Module, cases: Sequence[Case], directory: Path, targets: Sequence[str] = TARGETS
-) -> Comparison:
+def compare(module: Module, cases: Sequence[Case], directory: Path, targets: Sequence[str] = TARGETS) -> Comparison:
     """Runs the calls on each target; compares them all with the first, and compiled ones with each other.
 
     ``interpreted`` reports an overflow where the others go on: there the comparison with it ends.

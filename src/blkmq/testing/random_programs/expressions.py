@@ -94,7 +94,11 @@ class Expressions(Names):
         return f"({self.index_value()} % {length})" if form == "inside" else self.index_value()
 
     def index_value(self) -> str:
-        return self.simple() if self.chance(0.6) else f"({self.simple()} {self.one_of('+-^>&')} {self.simple()})".replace(">", ">>")
+        return (
+            self.simple()
+            if self.chance(0.6)
+            else f"({self.simple()} {self.one_of('+-^>&')} {self.simple()})".replace(">", ">>")
+        )
 
     def _operation(self, depth: int) -> str:
         op = self.weighted(OPERATORS)
@@ -123,7 +127,11 @@ class Expressions(Names):
 
     def _unary(self, depth: int) -> str:
         # From Python 3.12 on ~ of a bool is deprecated, and an integer may hold one.
-        return f"({self.one_of(('-', '+'))}{self.integer(depth)})" if self.chance(0.6) else f"(~int({self.integer(depth)}))"
+        return (
+            f"({self.one_of(('-', '+'))}{self.integer(depth)})"
+            if self.chance(0.6)
+            else f"(~int({self.integer(depth)}))"
+        )
 
     def _choice(self, depth: int) -> str:
         return f"({self.integer(depth)} if {self.truth_like(depth)} else {self.integer(depth)})"
@@ -236,7 +244,7 @@ class Expressions(Names):
     def page(self) -> str:
         """A page, which may be None."""
         local = self.locals_of(PAGE)
-        if local and self.chance(0.8) or not self.own_self:
+        if (local and self.chance(0.8)) or not self.own_self:
             return self.one_of(local) if local else "None"
         return f"self.store.{self.one_of(('get', 'get_or_alloc'))}({self.map_index()})"
 

@@ -50,7 +50,9 @@ def _only(module: Module, program: int) -> Module:
             cls.body = [n for n in cls.body if not _is_program(n) or getattr(n, "name", "") == wanted]
             for method in cls.body:
                 if isinstance(method, ast.FunctionDef) and method.name == "queue_rq":
-                    method.body = [n for n in method.body if not isinstance(n, ast.If) or wanted + "(" in ast.unparse(n)]
+                    method.body = [
+                        n for n in method.body if not isinstance(n, ast.If) or wanted + "(" in ast.unparse(n)
+                    ]
     return dataclasses.replace(module, driver=f"{ast.unparse(tree)}\n")
 
 
@@ -70,7 +72,9 @@ def _changed(text: str, number: int) -> str | None:
 
 def _changes(tree: ast.Module) -> Iterator[Callable[[], None]]:
     """Everything that could be made shorter, the largest first."""
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name not in ("configure", "queue_rq")]
+    functions = [
+        n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name not in ("configure", "queue_rq")
+    ]
     for holder in (n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef)):
         yield from (_dropping(holder.body, n) for n in holder.body if n in functions and not _is_program(n))
     for function in functions:

@@ -18,11 +18,22 @@ from blkmq.testing.random_programs.stage import PARAMETERS, aids_text, driver_te
 from blkmq.testing.random_programs.statements import Statements
 
 PROGRAMS_PER_MODULE = 50
-CONSTANTS_REFUSED = ("overflow", "index", "zero-division", "shift", "enum-member")  #: for what is computed while compiling
+CONSTANTS_REFUSED = (
+    "overflow",
+    "index",
+    "zero-division",
+    "shift",
+    "enum-member",
+)  #: for what is computed while compiling
 PROGRAM_STATEMENTS = (1, 2, 2, 3, 3, 4, 5, 8)  #: short ones meet more bugs in a second of compiling
 HELPER_STATEMENTS = (1, 2, 2, 3, 4)
 NR_HELPERS = {"aid": 3, "function": 2, "method": 5}
-DEFAULTS = {INT: ("0", "-1", "EDGE", "7"), BOOL: ("True", "False"), "Level": ("Level.MID", "Level.LOW"), PAGE: ("None",)}
+DEFAULTS = {
+    INT: ("0", "-1", "EDGE", "7"),
+    BOOL: ("True", "False"),
+    "Level": ("Level.MID", "Level.LOW"),
+    PAGE: ("None",),
+}
 PARAMETER_NAMES = ("value", "first", "more", "other", "position", "amount")
 
 
@@ -115,6 +126,8 @@ def _functions_at(module: Module, refusals: Sequence[Refusal]) -> set[str]:
     for file, text in ((module.aids_name, module.aids), (module.name, module.driver)):
         lines = {refusal.line for refusal in refusals if Path(refusal.file).stem == file}
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef) and not lines.isdisjoint(range(node.lineno, (node.end_lineno or 0) + 1)):
+            if isinstance(node, ast.FunctionDef) and not lines.isdisjoint(
+                range(node.lineno, (node.end_lineno or 0) + 1)
+            ):
                 names.add(node.name)
     return names

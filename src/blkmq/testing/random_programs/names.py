@@ -124,7 +124,9 @@ class Names:
             and (self.own_self or not helper.name.startswith("self."))
             and set(helper.needs) <= set(self.held)
             and self.may_take(helper.takes)
-            and all(self.has(kind) for _, kind, default in helper.parameters if not default and kind in (REQUEST, HW_CTX))
+            and all(
+                self.has(kind) for _, kind, default in helper.parameters if not default and kind in (REQUEST, HW_CTX)
+            )
         ]
 
     def reachable(self, place: str) -> bool:
@@ -135,4 +137,17 @@ class Names:
 
 Weighted = list[tuple[int, Callable[..., T]]]
 
-__all__ = ["BOOL", "EDGES", "ENUMS", "HW_CTX", "INT", "PAGE", "REQUEST", "SEGMENT", "Helper", "Makes", "Names", "Weighted"]
+__all__ = [
+    "BOOL",
+    "EDGES",
+    "ENUMS",
+    "HW_CTX",
+    "INT",
+    "PAGE",
+    "REQUEST",
+    "SEGMENT",
+    "Helper",
+    "Makes",
+    "Names",
+    "Weighted",
+]

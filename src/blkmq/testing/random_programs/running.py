@@ -95,7 +95,9 @@ class Runner:
             if call.error == Fault.PYTHON:
                 outcome.at += f": {self.running.executable.exceptions.get((call.error, call.error_at))}"
         request = self.request
-        outcome.state |= {f"rq.{name}": getattr(request, name) for name in ("ownership", "sector", "nr_bytes", "status")}
+        outcome.state |= {
+            f"rq.{name}": getattr(request, name) for name in ("ownership", "sector", "nr_bytes", "status")
+        }
         outcome.state |= {name: getattr(queue, name) for name in ("requeued", "ended", "completed", "kicked")}
         outcome.state |= {"stale ends": record.nr_stale_ends, "reports": record.nr_reports, "data": self.buffer.raw}
         return outcome

@@ -82,7 +82,7 @@ def driver_text(aids: str, functions: list[str], methods: list[str], programs: d
         f"        if which == {number}:\n            hctx.data.result = self.program_{number}(hctx, rq, a, b, flag, level)\n"
         for number in programs
     )
-    head = f'''{_IMPORTS}
+    head = f"""{_IMPORTS}
 import {aids} as aids
 from {aids} import *
 
@@ -90,8 +90,8 @@ from {aids} import *
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
 {config}    blocking: bool = False
-'''
-    driver = f'''class Stage(Operations):
+"""
+    driver = f"""class Stage(Operations):
     STRIDE = 3
     config: StageConfig
 {own.replace("        ", "    ")}
@@ -115,5 +115,5 @@ class StageConfig:
         flag = hctx.data.argument_flag
         level = hctx.data.argument_level
 {calls}        return BlkStatus.OK
-'''
+"""
     return "\n\n".join([head, *functions, driver]) + "".join(f"\n{text}" for text in (*methods, *programs.values()))

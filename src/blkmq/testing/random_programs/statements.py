@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blkmq.mq.integer import sized
 from blkmq.mq import integer as integers
+from blkmq.mq.integer import sized
 from blkmq.testing.random_programs.expressions import COMPARISONS, OPERATORS, Expressions
 from blkmq.testing.random_programs.names import BOOL, ENUMS, HW_CTX, INT, PAGE, REQUEST, SEGMENT, Makes
 from blkmq.testing.random_programs.stage import ARRAYS, ATOMICS, LOCKS, OTHERS, SIZES, XARRAYS
 
-MAXIMUM = {name: getattr(sized(getattr(integers, name)), "maximum") for name in SIZES.values()}
+MAXIMUM = {name: sized(getattr(integers, name)).maximum for name in SIZES.values()}
 FALLTHROUGH = 0.5  #: how often an if has an else
 
 
@@ -129,7 +129,10 @@ class Statements(Expressions):
         for page in self.locals_of(PAGE):
             makes += [lambda p=page: f"{p}.zero({self.index(4096)}, {self.index(4096)})"] * 2
         for segment in self.locals_of(SEGMENT):
-            makes += [lambda s=segment: f"{s}.advance({self.index(64)})", lambda s=segment: f"{s}.zero({self.index(512)})"]
+            makes += [
+                lambda s=segment: f"{s}.advance({self.index(64)})",
+                lambda s=segment: f"{s}.zero({self.index(512)})",
+            ]
         for rq in self.locals_of(REQUEST):
             makes += [lambda rq=rq: f"{rq}.{self.one_of(('start', 'start', 'end', 'complete'))}()"]
             makes += [lambda rq=rq: f"{rq}.end({self.member('BlkStatus', 1)})"]
@@ -175,7 +178,9 @@ class Statements(Expressions):
 
     def assert_(self) -> bool:
         message = ', "must hold"' if self.chance(0.3) else ""
-        self.put(f"assert {self.truth(2)} or {self.truth(1)}{message}" if self.chance(0.7) else f"assert {self.truth(2)}")
+        self.put(
+            f"assert {self.truth(2)} or {self.truth(1)}{message}" if self.chance(0.7) else f"assert {self.truth(2)}"
+        )
         return True
 
     def return_(self) -> bool:

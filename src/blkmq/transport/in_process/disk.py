@@ -18,6 +18,7 @@ from blkmq.dispatch.running_set import NR_SEGMENTS_MAX, RunningSet
 from blkmq.dispatch.show import show_requests
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.hctx_type import HctxType
+from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
@@ -48,6 +49,7 @@ class Door:
         if not self.open:
             return
         self.open = False
+        self.running.begin_removal()
         for thread in self.queues:
             thread.stop()
         for thread in self.queues:
@@ -102,9 +104,26 @@ class InProcessDisk:
 
     def ioctl(self, cmd: int, arg: int = 0) -> int:
         """The driver's own ioctl; a driver without one knows none (ENOTTY)."""
-        if not self._door.running.executable.has("ioctl"):
-            raise OSError(errno.ENOTTY, f"{self.name} has no ioctl")
-        return self._door.running.control_callback("ioctl", self.index, cmd, arg)
+        return self._ask("ioctl", cmd, arg)
+
+    def getgeo(self) -> HdGeometry:
+        """The driver's idea of a geometry; ENOTTY without one. C twin: ``HDIO_GETGEO``."""
+        self._ask("getgeo")
+        return self._door.running.geometry()
+
+    def get_unique_id(self, id_type: int) -> bytes:
+        """The disk's identifier of a type (1 T10, 2 EUI-64, 3 NAA); ENOTTY without one."""
+        length = self._ask("get_unique_id", id_type)
+        return self._door.running.unique_id()[:length]
+
+    def _ask(self, slot: str, *arguments: int) -> int:
+        """What the driver answers; a negative errno is an OSError."""
+        if not self._door.running.executable.has(slot):
+            raise OSError(errno.ENOTTY, f"{self.name} has no {slot}")
+        answer = self._door.running.ask(slot, self.index, *arguments)
+        if answer < 0:
+            raise OSError(-answer, f"{slot} of {self.name}: {errno.errorcode.get(-answer, answer)}")
+        return answer
 
     def quiesce(self) -> None:
         """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""

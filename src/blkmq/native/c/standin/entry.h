@@ -23,6 +23,16 @@ static inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call)
 	return (struct blkmq_limits *)call->limits;
 }
 
+static inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call)
+{
+	return (struct blkmq_geometry *)call->geometry;
+}
+
+static inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call)
+{
+	return (struct blkmq_unique_id *)call->unique_id;
+}
+
 static inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call)
 {
 	return (struct blkmq_disk *)call->disk_address;

@@ -140,25 +140,28 @@ static inline void blkmq_request_requeue(struct blkmq_call *call, struct blkmq_r
 
 static inline bool blkmq_request_update(struct blkmq_call *call, struct blkmq_rq rq, s64 status, s64 nr_bytes)
 {
-	struct blkmq_request *request;
+	struct blkmq_request *request = blkmq_request_of(call, rq);
+	s64 left = 0;
 
 	if (!blkmq_is_status(status)) {
 		blkmq_fail(call, BLKMQ_FAULT_STATUS, status);
 		return false;
 	}
-	request = blkmq_live(call, rq);
-	if (call->error)
+	/* Else another thread could end it, and its tag be another's below. */
+	if (!blkmq_pin(call, rq))
 		return false;
 	if (nr_bytes < 0 || nr_bytes > request->nr_bytes || nr_bytes % 512) {
 		blkmq_fail(call, BLKMQ_FAULT_VALUE, nr_bytes);
-		return false;
+	} else {
+		left = request->nr_bytes - nr_bytes;
+		request->done_bytes += nr_bytes;
+		request->nr_bytes = left;
+		request->sector += nr_bytes / 512;
+		if (!request->status)
+			request->status = (s32)status;
 	}
-	request->done_bytes += nr_bytes;
-	request->nr_bytes -= nr_bytes;
-	request->sector += nr_bytes / 512;
-	if (!request->status)
-		request->status = (s32)status;
-	return request->nr_bytes > 0;
+	blkmq_unpin(call, rq);
+	return left > 0;
 }
 
 static inline struct blkmq_rq blkmq_kept_request_load(struct blkmq_call *call, struct blkmq_kept_request *kept)
