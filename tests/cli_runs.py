@@ -135,3 +135,8 @@ def surroundings(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def environment(**more: str) -> dict[str, str]:
     """The environment with some variables changed."""
     return {**os.environ, **more}
+
+
+def line_of(piece: str, text: str) -> int:
+    """The line of a text where a piece of it begins."""
+    return 1 + text[: text.index(piece)].count("\n")

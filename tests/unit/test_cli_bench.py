@@ -141,9 +141,12 @@ def test_ctrl_c_ends_a_round_that_does_not_end() -> None:
     Path("driver.py").write_text(HANGS.replace("TIMEOUT", "600_000"))
     words = command("bench", "driver.py", *INTERPRETED)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == "started\n"
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "started\n"
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, stdout) == (130, "")
     assert stderr.endswith("error: interrupted\n")

@@ -15,7 +15,7 @@ from blkmq.compiler.numba_printer import print_numba
 from blkmq.compiler.program import Program
 from blkmq.device.driver_source import load_driver
 from blkmq.mq.configuration import configuration_of
-from tests.cli_runs import GOOD, REFUSED, answer, complaint, document, shared_cache, surroundings
+from tests.cli_runs import GOOD, REFUSED, answer, complaint, document, line_of, shared_cache, surroundings
 
 __all__ = ["shared_cache", "surroundings"]
 
@@ -42,12 +42,8 @@ def test_a_driver_that_only_python_takes() -> None:
     refusals = told["targets"]["host"]["refusals"]
     assert refusals == told["targets"]["c"]["refusals"]
     places = {refusal["rule"]: refusal["line"] for refusal in refusals}
-    lines: list[str] = REFUSED.splitlines()
-    assert places == {rule: 1 + lines.index(line) for rule, line in (
-        ("annotation", "    names: list[str]"),
-        ("print", "        print(rq.sector)"),
-        ("return-type", "        return 0"),
-    )}  # fmt: skip
+    sources = {"annotation": "names: list", "print": "print(", "return-type": "return 0"}
+    assert places == {rule: line_of(piece, REFUSED) for rule, piece in sources.items()}
     for refusal in refusals:
         assert {"file", "line", "rule", "text", "source", "hint"} == set(refusal)
         assert refusal["file"] == str(Path("refused.py").absolute())

@@ -51,7 +51,7 @@ BROKEN = {
     "blkmq-error": (
         "from blkmq.drivers.ramdisk import RamDisk\nRamDisk(sizes=3)",
         "driver.py:2: sizes = 3: RamDisk has no such attribute",
-        "did you mean size?",
+        "did you mean size",
     ),
     "annotation": (
         "from __future__ import annotations\nimport blkmq\nclass D(blkmq.Operations):\n    n: blkmq.u31\n",

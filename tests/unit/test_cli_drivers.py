@@ -13,7 +13,7 @@ from blkmq.device import driver_source
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.configuration import attributes_of, configuration_of
 from blkmq.mq.operations import SLOTS
-from tests.cli_runs import GOOD, answer, document, shared_cache, surroundings
+from tests.cli_runs import GOOD, answer, document, line_of, shared_cache, surroundings
 
 __all__ = ["shared_cache", "surroundings"]
 
@@ -137,7 +137,7 @@ def test_ops_for_people() -> None:
     text = answer("ops", "good.py")
     for title in ("struct blk_mq_ops", "struct block_device_operations", "blkmq's own", "timers and works"):
         assert title in text
-    assert f"queue_rq             good.py:{1 + GOOD[: GOOD.index('def queue_rq')].count(chr(10))} " in text
+    assert f"queue_rq             good.py:{line_of('def queue_rq', GOOD)} " in text
     assert "commit_rqs           - " in text
 
 

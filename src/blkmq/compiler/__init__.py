@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Driver class → typed program (``frontend``, ``program``) → printers: ``interpreted``, ``numba``, ``c``."""

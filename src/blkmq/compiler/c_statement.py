@@ -124,6 +124,8 @@ class FunctionPrinter(Lines):
                 self._unlock(self._loops[-1].nr_locks, s.line)
                 self._put(f"goto {self._loops[-1].label};", s.line)
             case Return():
+                if any(e.function == self._function.name and e.reports(s) for e in self._program.entries):
+                    self._mark(s.line)
                 self._unlock(0, s.line)
                 self._put(f"return {expression(s.value)};" if s.value else "return;", s.line)
             case _:

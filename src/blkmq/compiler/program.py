@@ -86,7 +86,7 @@ class Root(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """``self.config.size`` is (SELF, path=("config", "size")); ``rq.pdu.timer`` is (PDU, ("timer",), handle=Local rq)."""
+    """``self.config.size`` is (SELF, ("config", "size")); ``rq.pdu.timer`` is (PDU, ("timer",), handle=Local rq)."""
 
     root: Root
     path: tuple[str, ...]
@@ -368,6 +368,11 @@ class Entry:
     function: str
     slot: Slot | None  #: None: a timer's or work's method
     serves_request: bool = False  #: timer or work in Pdu: called with rq
+
+    def reports(self, answer: Stmt) -> bool:
+        """Whether dispatch may have to say where this Return is: queue_rq's other answers than OK."""
+        is_ok = isinstance(answer, Return) and isinstance(answer.value, Int) and answer.value.value == 0
+        return self.slot is not None and self.slot.name == "queue_rq" and not is_ok
 
 
 @dataclass(frozen=True)

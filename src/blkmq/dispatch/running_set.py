@@ -90,7 +90,7 @@ class RunningSet:
         self.record = TagSetRecord()
         self.disks: list[Disk] = []
         self.queues: list[HwQueueRecord] = []
-        self.requests: Sequence[RequestRecord] = ()
+        self.requests: Sequence[RequestRecord] | ctypes.Array[RequestRecord] = ()
         try:
             self._make_set(drivers)
             self._configure(drivers)
@@ -172,7 +172,7 @@ class RunningSet:
         return result
 
     def ask(self, name: str, disk: int, a: int = 0, b: int = 0, c: int = 0, *, rq: int = 0) -> int:
-        """Calls a slot of the control path, if the driver fills it: its answer, negative errnos too; an error raises."""
+        """Calls a slot of the control path, if the driver fills it: its answer, negative or not; an error raises."""
         if not self.executable.has(name):
             return 0
         slot = SLOT_BY_NAME[name]

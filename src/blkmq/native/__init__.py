@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What hot loops are made of: records, atomics, memory, clocks, ``@hot``; and the C contract with its stand-in."""

@@ -151,15 +151,19 @@ class Locks(Victim):
             with self.one:
                 self.count()
         elif mode == Locks.Misdeed.LOCKS_IN_TWO_ORDERS:
-            with self.one, self.two:
+            with self.one:
                 self.nr_bad.fetch_add(1)
+                with self.two:
+                    self.nr_bad.fetch_add(1)
             self.count_in_other_order()
         elif mode == Locks.Misdeed.SLEEPS_IN_ATOMIC_CONTEXT:
             with self.mutex:  # <- sleeps_in_atomic_context
                 self.nr_bad.fetch_add(1)
         elif mode == Locks.Misdeed.SLEEPS_UNDER_SPIN_LOCK:
-            with self.one, self.mutex:  # <- sleeps_under_spin_lock
+            with self.one:
                 self.nr_bad.fetch_add(1)
+                with self.mutex:  # <- sleeps_under_spin_lock
+                    self.nr_bad.fetch_add(1)
         rq.end()
         return BlkStatus.OK
 
@@ -168,8 +172,10 @@ class Locks(Victim):
             self.nr_bad.fetch_add(1)
 
     def count_in_other_order(self) -> None:
-        with self.two, self.one:  # <- locks_in_two_orders
+        with self.two:
             self.nr_bad.fetch_add(1)
+            with self.one:  # <- locks_in_two_orders
+                self.nr_bad.fetch_add(1)
 
     def timeout(self, rq: Request) -> BlkEhTimerReturn:
         return BlkEhTimerReturn.DONE
