@@ -64,9 +64,9 @@ IN_C: dict[str, Plant] = {
     "remainder has the left side's sign": defining("blkmq_mod(a, b)", "((s64)(a) % (b))"),
     "no range check": defining("blkmq_bad_value(call, value, low, high)", "false"),
     "index check off by one": defining("blkmq_bad_index(call, i, n)", "blkmq_bad_index(call, i, (n) + 1)"),
-    "loops burn nothing": defining("blkmq_burn(call, amount)", "((void)next_0, false)".replace("(void)next_0, ", "")),
+    "loops burn twice": defining("blkmq_burn(call, amount)", "blkmq_burn(call, 2 * (amount))"),
     "shift by 64 is fine": defining("blkmq_bad_shift(call, n)", "((n) > 64)"),
-    "an assert holds": defining("blkmq_bad_assert(call, holds)", "((holds), false)"),
+    "an assert holds": defining("blkmq_bad_assert(call, holds)", "blkmq_bad_assert(call, (holds) || true)"),
     "stale requests live": defining("blkmq_request_end(call, rq, status)", "blkmq_request_start(call, rq)"),
     "shift fills in zeroes": shifting_in_zeroes,
     "return keeps the lock": leaving_without_unlocking,
@@ -115,7 +115,7 @@ def everything_is_evaluated(patch: pytest.MonkeyPatch) -> None:
 
 
 def operands_change_under_us(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(arithmetic, "_changed_by", lambda expr, statements: False)
+    patch.setattr(arithmetic, "as_it_was", lambda scope, expr, at: expr)
 
 
 def division_by_any_local_is_safe(patch: pytest.MonkeyPatch) -> None:

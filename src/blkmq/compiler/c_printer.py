@@ -16,6 +16,7 @@ from blkmq.compiler.c_expression import c_name, snake
 from blkmq.compiler.c_lines import CLine, function_name
 from blkmq.compiler.c_statement import FunctionPrinter
 from blkmq.compiler.program import Entry, Field, Function, Kind, Program, Record
+from blkmq.compiler.renaming import without_locals_named
 
 MAX_COLUMNS = 100  #: checkpatch.pl's max_line_length
 
@@ -32,6 +33,7 @@ _FROM_WORD = {
 
 def print_c(program: Program, *, lines: bool = True) -> str:
     """The C text of a driver; with ``lines``, ``#line`` says for each statement where it comes from."""
+    program = without_locals_named(program, {function_name(program, f.name) for f in program.functions})
     text: list[CLine] = [*_head(program)]
     for record in program.records:
         text += [*_record(program, record), CLine("")]

@@ -61,7 +61,8 @@ class FunctionPrinter(Lines):
         self._loops: list[_Loop] = []
         self._locks: list[str] = []  #: what gives them back
         self._nr_labels = 0
-        self._used = {name for statement in _statements(function.body) for name in _targets(statement)}
+        self._used = {parameter.name for parameter in function.parameters}
+        self._used |= {name for statement in _statements(function.body) for name in _targets(statement)}
 
     def lines(self) -> list[CLine]:
         """The whole function."""
@@ -284,6 +285,8 @@ class FunctionPrinter(Lines):
         if s.place.root not in (Root.SELF, Root.SHARED) or not isinstance(s.place.index, Int | None):
             # The body may change what the place goes through.
             name = f"lock_{len(self._scratch)}"
+            while name in self._used:
+                name += "_"
             self._scratch[name] = f"struct {noun} *{name}"
             self._put(f"{name} = {lock};", s.line)
             lock = name

@@ -31,7 +31,7 @@ from blkmq.compiler.program import (
 #: Names of the printed text's own that a driver's local must not hide.
 RESERVED = frozenset({
     "call", "self", "shared", "pdu", "hw", "i64", "add", "sub", "mul", "shl", "min", "max", "fail", "burn", "slot", "a",
-    "b", "c", "entry", "True", "False",
+    "b", "c", "entry", "bool", "True", "False", "",  # the last: "_" is for what is dropped
 })  # fmt: skip
 CALLS = {"+": "add", "-": "sub", "*": "mul", "<<": "shl"}
 

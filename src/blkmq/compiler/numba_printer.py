@@ -38,6 +38,7 @@ from blkmq.compiler.program import (
     Stmt,
     Store,
 )
+from blkmq.compiler.renaming import locals_of, without_locals_named
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX, S64_MIN, Sized
 
@@ -62,7 +63,12 @@ VIEWS = {
 
 def print_numba(program: Program) -> str:
     """The text of the module; the same program gives the same text."""
-    return _Printer(program).module()
+    printer = _Printer(program)
+    text = printer.module()
+    taken = printer.names()
+    if any(not taken.isdisjoint(locals_of(function)) for function in program.functions):
+        text = _Printer(without_locals_named(program, taken)).module()
+    return text
 
 
 class _Body:
@@ -77,6 +83,7 @@ class _Body:
         self.loops: list[tuple[Sequence[str], int]] = []  #: what ``continue`` runs first; locks held outside
         self.locks: list[str] = []  #: texts that release them
         self.nr_locks = 0
+        self.names = locals_of(function)
 
     def put(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
@@ -338,7 +345,8 @@ class _Body:
 
     def locked(self, stmt: Locked) -> None:
         self.nr_locks += 1
-        name = f"lock{self.nr_locks}"
+        while (name := f"lock{self.nr_locks}") in self.names:
+            self.nr_locks += 1
         self.put(f"{name} = {self.place(stmt.place, stmt.line)}")
         self.mark(stmt.line)
         self.put(f"{self.verb(snake(stmt.noun) + '_enter')}(call, {name})")
@@ -388,6 +396,11 @@ class _Printer:
 
     def is_method(self, name: str) -> bool:
         return self.methods[name].method
+
+    def names(self) -> set[str]:
+        """What the printed functions use of the module around them."""
+        own = {self.function_name(name) for name in self.methods} | {self.accessor(role) for role in self.roles}
+        return own | self.expressions.verbs | set(self.expressions.constants)
 
     def module(self) -> str:
         functions = [self.function(function) for function in self.program.functions]

@@ -64,6 +64,19 @@ class _Walk:
     orders: dict[tuple[Key, Key], str] = field(default_factory=dict)
     seen: set[tuple[object, ...]] = field(default_factory=set)
 
+    def taken_within(self, outer: Key, inner: Key) -> str:
+        """Where ``inner`` is taken while ``outer`` is held, directly or by way of other locks; "" if nowhere."""
+        waiting, done = [outer], set[Key]()
+        while waiting:
+            lock = waiting.pop()
+            done.add(lock)
+            for (first, second), place in self.orders.items():
+                if first == lock and second == inner:
+                    return place
+                if first == lock and second not in done:
+                    waiting.append(second)
+        return ""
+
 
 def check_sharing(driver: Driver, entries: Sequence[Entry]) -> None:
     """Refuses unguarded sharing, locks taken twice or in two orders, and sleeping where it is not allowed."""
@@ -164,8 +177,9 @@ class _Callback:
         elif statement.noun == "Mutex":
             self.sleep(function, statement, held, text)
         for other, _ in held:
-            if (key, other) in self.walk.orders:
-                self.refuse("lock-order", function, statement, text, f"the other order: {self.walk.orders[key, other]}")
+            elsewhere = self.walk.taken_within(key, other)
+            if elsewhere:
+                self.refuse("lock-order", function, statement, text, f"the other order: {elsewhere}")
             file = self.walk.driver.files[function.file]
             self.walk.orders.setdefault((other, key), f"{shown(file)}:{statement.line}")
         self.block(function, statement.body, (*held, (key, statement.noun)))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import overload
 
@@ -40,5 +41,12 @@ def serve(
         raise BlkmqError("no driver to serve", hint="give one driver, or a list of drivers of one class")
     if len({type(one) for one in drivers}) > 1:
         raise BlkmqError("drivers of several classes on one tag set", hint="give a list of drivers of one class")
+    for note in notes(drivers):
+        logging.getLogger("blkmq").warning(note)
     door = Door(RunningSet(drivers, executable_for(drivers, target)))
     return door.disks[0] if isinstance(driver, Operations) else door.disks
+
+
+def notes(drivers: Sequence[Operations]) -> list[str]:
+    """What the configurations have to say, attributes that have no effect say; C drivers do it by ``pr_info``."""
+    return [note for driver in drivers for note in getattr(driver.config, "notes", list)()]

@@ -24,8 +24,7 @@ from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED
 from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept, is_busy
 from blkmq.dispatch.hw_queue import queue_at
-from blkmq.dispatch.interpreted_locks import MAKERS as LOCKS
-from blkmq.dispatch.interpreted_locks import release_all
+from blkmq.dispatch.interpreted_locks import LOCKS, LockOrders, release_all
 from blkmq.dispatch.interpreted_nouns import (
     InterpretedHrTimer,
     InterpretedHwCtx,
@@ -112,7 +111,7 @@ class InterpretedDriver:
                     self.timers[field.slot] = (field.method, serves_request)
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
-        self.lock_orders: set[tuple[int, int]] = set()
+        self.lock_orders = LockOrders()
         self.pool: ThreadPoolExecutor | None = None
         self._pool_call = threading.local()
         interpreted_entries[self.entry] = self._entry

@@ -32,12 +32,37 @@ def release_all() -> None:
         held.locks[-1].__exit__()
 
 
+class LockOrders:
+    """Which locks a driver takes while it holds which others. C twin: lockdep."""
+
+    def __init__(self) -> None:
+        self._inner: dict[int, set[int]] = {}  #: by identity of the outer lock
+        self._guard = threading.Lock()
+
+    def allow(self, outer: Lock, inner: Lock) -> bool:
+        """Whether this order is the only one so far; it is kept then."""
+        with self._guard:
+            known = self._inner.setdefault(id(outer), set())
+            if id(inner) not in known and not self._leads(id(inner), id(outer)):
+                known.add(id(inner))
+            return id(inner) in known
+
+    def _leads(self, first: int, last: int) -> bool:
+        """Whether ``last`` is taken within ``first``, directly or by way of other locks."""
+        waiting, done = [first], set[int]()
+        while waiting:
+            lock = waiting.pop()
+            done.add(lock)
+            waiting += self._inner.get(lock, set()) - done
+        return last in done
+
+
 class InterpretedLock(Lock):
     """A lock that looks at the others that its callback holds."""
 
-    def __init__(self, orders: set[tuple[int, int]]) -> None:
+    def __init__(self, orders: LockOrders) -> None:
         super().__init__()
-        self.orders = orders  #: by identity, the pairs that callbacks of this driver have taken one in the other
+        self.orders = orders
 
     def __enter__(self) -> None:
         locks = held.locks
@@ -45,11 +70,8 @@ class InterpretedLock(Lock):
             raise SleepError("a Mutex sleeps: not here, and not under a SpinLock")
         if self in locks or len(locks) == NR_HELD_MAX:
             raise LockError(f"this callback holds {len(locks)} locks" + (", and this one" if self in locks else ""))
-        for other in locks:
-            # First this order, then the look at the other one: of two threads at once one sees it.
-            self.orders.add((id(other), id(self)))
-            if (id(self), id(other)) in self.orders:
-                raise LockError("these two locks are taken in the other order elsewhere: that can become a deadlock")
+        if not all(self.orders.allow(other, self) for other in locks):
+            raise LockError("these locks are taken in another order elsewhere: that can become a deadlock")
         self._lock.acquire()
         locks.append(self)
 
@@ -68,4 +90,4 @@ class InterpretedMutex(InterpretedLock, Mutex):
     sleeps = True
 
 
-MAKERS = {"SpinLock": InterpretedSpinLock, "Mutex": InterpretedMutex}
+LOCKS = {"SpinLock": InterpretedSpinLock, "Mutex": InterpretedMutex}

@@ -153,7 +153,7 @@ def _doc_comments(lines: list[str]) -> dict[str, str]:
 def _hints(cls: type) -> dict[str, Any]:
     try:
         return get_type_hints(cls, include_extras=True)
-    except NameError as error:
+    except (NameError, AttributeError) as error:
         raise ConfigError(
             cls.__name__,
             error.name,

@@ -7,6 +7,8 @@ that a reader needs no lock: it sees the page, or zeroes.
 
 from __future__ import annotations
 
+import ctypes
+
 from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
 from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.nouns.records import PageStoreRecord
@@ -120,14 +122,11 @@ def page_store_nr_pages(call: Call, store: PageStoreRecord) -> int:
     return atomic_load(store, "nr_pages")
 
 
-@hot
 def page_store_destroy(store: PageStoreRecord) -> None:
-    """Ends the store, all pages with it; nobody may use it any more."""
+    """Ends the store, all pages with it; nobody may use it any more.  Python calls it, for compiled drivers too."""
     if store.chunks != 0:
-        for i in range(NR_CHUNKS):
-            chunk = word_at(store.chunks, i).value + 0
-            if chunk != 0:
-                unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
+        for chunk in filter(None, (ctypes.c_int64 * NR_CHUNKS).from_address(store.chunks)):
+            unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
         unreserve_pages(store.chunks, NR_CHUNKS * WORD_BYTES)
         store.chunks = 0
         store.nr_pages = 0

@@ -133,12 +133,16 @@ class Locks(Victim):
 
     one: SpinLock
     two: SpinLock
+    red: SpinLock
+    green: SpinLock
+    blue: SpinLock
     mutex: Mutex
     nr_bad: Atomic
 
     class Misdeed(IntEnum):
         SAME_LOCK_TWICE = auto()
         LOCKS_IN_TWO_ORDERS = auto()
+        LOCKS_IN_A_CIRCLE = auto()
         SLEEPS_IN_ATOMIC_CONTEXT = auto()
         SLEEPS_UNDER_SPIN_LOCK = auto()
 
@@ -156,6 +160,13 @@ class Locks(Victim):
                 with self.two:
                     self.nr_bad.fetch_add(1)
             self.count_in_other_order()
+        elif mode == Locks.Misdeed.LOCKS_IN_A_CIRCLE:
+            with self.red:
+                self.count_in_green()
+            with self.green:
+                self.count_in_blue()
+            with self.blue:
+                self.count_in_red()
         elif mode == Locks.Misdeed.SLEEPS_IN_ATOMIC_CONTEXT:
             with self.mutex:  # <- sleeps_in_atomic_context
                 self.nr_bad.fetch_add(1)
@@ -176,6 +187,18 @@ class Locks(Victim):
             self.nr_bad.fetch_add(1)
             with self.one:  # <- locks_in_two_orders
                 self.nr_bad.fetch_add(1)
+
+    def count_in_red(self) -> None:
+        with self.red:  # <- locks_in_a_circle
+            self.nr_bad.fetch_add(1)
+
+    def count_in_green(self) -> None:
+        with self.green:
+            self.nr_bad.fetch_add(1)
+
+    def count_in_blue(self) -> None:
+        with self.blue:
+            self.nr_bad.fetch_add(1)
 
     def timeout(self, rq: Request) -> BlkEhTimerReturn:
         return BlkEhTimerReturn.DONE

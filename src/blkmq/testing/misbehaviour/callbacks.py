@@ -22,6 +22,8 @@ class Misdeed(IntEnum):
     ERROR_IN_TIMEOUT = auto()
     BAD_TIMEOUT_ANSWER = auto()
     ENDS_IN_TIMEOUT = auto()
+    ERROR_IN_CLEANUP_RQ = auto()
+    ENDS_IN_CLEANUP_RQ = auto()
     ERROR_IN_COMMIT_RQS = auto()
     RESETS_TIMER_FOR_EVER = auto()
     REQUEUES_FOR_EVER = auto()
@@ -113,6 +115,11 @@ class Callbacks(PatientVictim):
             rq.end(BlkStatus.MEDIUM)
             rq.end(BlkStatus.MEDIUM)  # <- ends_in_timeout
         return BlkEhTimerReturn.DONE
+
+    def cleanup_rq(self, rq: Request) -> None:
+        assert self.config.mode != Misdeed.ERROR_IN_CLEANUP_RQ  # <- error_in_cleanup_rq
+        if self.config.mode == Misdeed.ENDS_IN_CLEANUP_RQ:
+            rq.end(BlkStatus.MEDIUM)
 
     def commit_rqs(self, hctx: HwCtx) -> None:
         hctx.data.nr_tries = 3

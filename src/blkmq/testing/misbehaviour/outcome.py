@@ -57,6 +57,7 @@ class Row:
     compiled: Outcome
     why: str
     queue: int = 0  #: that the bad request goes to
+    is_ordered: bool = True  #: requests reach the driver in the order in which they were sent
     prepared: BlkStatus = BlkStatus.OK  #: how the request before it ends, with which the driver gets ready
     others: Others = Others.GO_ON
 
@@ -72,7 +73,7 @@ class Row:
     @property
     def is_patient(self) -> bool:
         """Whether good requests may stay with the driver meanwhile, however long the bad one takes."""
-        return self.timeout_msec > SHORT_MSEC or hasattr(self.driver, "timeout")
+        return self.is_ordered and (self.timeout_msec > SHORT_MSEC or hasattr(self.driver, "timeout"))
 
     def outcome(self, target: str) -> Outcome:
         return self.interpreted if target == "interpreted" else self.compiled

@@ -47,6 +47,7 @@ class Misdeed(IntEnum):
     SHIFT_BY_64 = auto()
     SHIFT_BY_MINUS_ONE = auto()
     STATUS_THAT_IS_NONE = auto()
+    RETURNS_STATUS_THAT_IS_NONE = auto()
     ENUM_THAT_IS_NONE = auto()
     U8_OF_256 = auto()
     S8_OF_MINUS_129 = auto()
@@ -105,6 +106,8 @@ class Values(Victim):
         rq.start()
         # What the compiler cannot know.
         nothing = rq.sector - BAD_SECTOR
+        if self.config.mode == Misdeed.RETURNS_STATUS_THAT_IS_NONE:
+            return BlkStatus(nothing + 99)  # <- returns_status_that_is_none
         self.assure(nothing)
         self.overflow(hctx, rq, nothing)
         self.divide(rq, nothing)

@@ -87,10 +87,14 @@ class Expressions(Names):
         return [p for p, lock in PLACES.items() if self.reachable(p) and (not lock or lock in self.held)]
 
     def index(self, length: int) -> str:
-        """An index, most of the time within ``length``."""
-        form = self.weighted([(5, "constant"), (4, "inside"), (2, "any")])
+        """An index, most of the time within ``length``, and now and then right behind its ends."""
+        form = self.weighted([(6, "constant"), (5, "inside"), (1, "first"), (1, "last"), (1, "any")])
         if form == "constant":
             return str(self.random.randrange(length))
+        if form == "first":
+            return f"({self.index_value()} % 2 - 1)"
+        if form == "last":
+            return f"({self.index_value()} % 2 + {length - 1})"
         return f"({self.index_value()} % {length})" if form == "inside" else self.index_value()
 
     def index_value(self) -> str:

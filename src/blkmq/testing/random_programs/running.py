@@ -87,6 +87,7 @@ class Runner:
         call.fuel, call.slot, call.rq, call.may_sleep = FUEL, QUEUE_RQ, handle, 1
         record.nr_stale_ends = record.nr_reports = 0
         self.running.executable.call(QUEUE_RQ, ctypes.addressof(call), 0, handle, 1)
+        held = 0 if call.error else call.nr_held
         release_held(call)
         outcome = Outcome(Fault(call.error), result=data.result, fuel=call.fuel, state=self.state.get())
         if call.error:
@@ -99,6 +100,7 @@ class Runner:
             f"rq.{name}": getattr(request, name) for name in ("ownership", "sector", "nr_bytes", "status")
         }
         outcome.state |= {name: getattr(queue, name) for name in ("requeued", "ended", "completed", "kicked")}
+        outcome.state["held"] = held
         outcome.state |= {"stale ends": record.nr_stale_ends, "reports": record.nr_reports, "data": self.buffer.raw}
         return outcome
 

@@ -63,7 +63,7 @@ class Statements(Expressions):
         kind = self.weighted([(9, INT), (3, BOOL), (1, "Level"), (1, "Mode"), (1, "BlkStatus"), (2, PAGE)])
         if kind == PAGE and not (self.own_self or self.has(PAGE)):
             return False
-        value = self.value(kind, self.one_of((1, 2, 2, 3)))
+        value = self.value(kind, self.one_of((1, 2, 3, 3)))
         fresh = len(self.kinds)
         target = self.target(kind)
         annotation = f": {kind}" if len(self.kinds) > fresh and (kind == PAGE or self.chance(0.1)) else ""
@@ -90,7 +90,7 @@ class Statements(Expressions):
             return False
         place = self.one_of(places)
         name, size = self.one_of((SIZES | OTHERS).items())
-        if self.chance(0.3):
+        if self.chance(0.4):
             name, (size, length) = self.one_of(ARRAYS.items())
             name += f"[{self.index(length)}]"
         if size in SIZES.values() and self.chance(0.35):
@@ -103,7 +103,7 @@ class Statements(Expressions):
 
     def _fitting(self, maximum: int) -> str:
         """A value that a size with this maximum takes, most of the time."""
-        form = self.weighted([(5, "mask"), (2, "modulo"), (3, "any")])
+        form = self.weighted([(4, "mask"), (1, "modulo"), (5, "any")])
         if form == "any":
             return self.value(INT)
         if form == "mask":
@@ -133,17 +133,22 @@ class Statements(Expressions):
                 lambda s=segment: f"{s}.advance({self.index(64)})",
                 lambda s=segment: f"{s}.zero({self.index(512)})",
             ]
-        for rq in self.locals_of(REQUEST):
-            makes += [lambda rq=rq: f"{rq}.{self.one_of(('start', 'start', 'end', 'complete'))}()"]
-            makes += [lambda rq=rq: f"{rq}.end({self.member('BlkStatus', 1)})"]
-            makes += [lambda rq=rq: f"{rq}.requeue({self.one_of(('', 'kick=False', self.truth(1)))})"]
-            makes += [lambda rq=rq: f"{rq}.update({self.member('BlkStatus', 1)}, {self.one_of((0, 512, 1024, 100))})"]
         if "hctx.data.lock" in self.held and self.has(REQUEST):
             makes += [lambda: f"hctx.data.waiting.add_tail({self.one_of(self.locals_of(REQUEST))})"] * 3
         text = self.made(makes)
         if text:
             self.put(text)
         return bool(text)
+
+    def request_verb(self) -> bool:
+        """One step of a request's life, allowed or not."""
+        requests = self.locals_of(REQUEST)
+        if not requests:
+            return False
+        forms = ("start()", "end()", "end({})", "end({})", "complete()", "requeue()", "requeue(kick=False)", "update({}, {})")
+        form = self.one_of(forms)
+        self.put(f"{self.one_of(requests)}.{form.format(self.member('BlkStatus', 1), self.one_of((0, 512, 1024, 100)))}")
+        return True
 
     def keep(self) -> bool:
         """A request in a field, or out of it."""
@@ -212,6 +217,9 @@ class Statements(Expressions):
         if kind == "walrus" and depth > 0:
             value = self.integer(2)
             name = self.target(INT)
+            if self.chance(0.4):
+                first = f"({name} + {self.simple()})" if name in (self.known or ()) else self.integer(1)
+                return f"({first} {self.one_of(COMPARISONS)} ({name} := {value}))", {name}, {name}
             before, self.known = self.known, set(self.known or ()) | {name}
             other = self.integer(1)
             self.known = before
@@ -335,6 +343,12 @@ class Statements(Expressions):
         self.held.append(lock)
         self.takes.add(lock)
         self.put(f"with {lock}:")
+        if self.chance(0.3):
+            self.depth += 1
+            self.put(f"if {self.truth(1)}:")
+            self.depth += 1
+            self.return_()
+            self.depth -= 2
         self.known = self.block()
         self.held.pop()
         return True
@@ -342,8 +356,9 @@ class Statements(Expressions):
 
 Write = Callable[[Statements], bool]
 SIMPLE: list[tuple[int, Write]] = [
-    (9, Statements.assign), (4, Statements.augment), (7, Statements.store), (3, Statements.byte), (4, Statements.verb),
-    (2, Statements.keep), (3, Statements.call_statement), (1, Statements.assert_), (3, Statements.leave),
+    (12, Statements.assign), (6, Statements.augment), (7, Statements.store), (2, Statements.byte), (3, Statements.verb),
+    (2, Statements.request_verb), (1, Statements.keep), (3, Statements.call_statement), (1, Statements.assert_),
+    (3, Statements.leave),
 ]  # fmt: skip
 COMPOUND: list[tuple[int, Write]] = [
     (9, Statements.if_), (5, Statements.for_range), (2, Statements.counted_while), (2, Statements.while_),

@@ -24,6 +24,7 @@ from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
 
 NO_FLAGS = ReqFlag(0)
+BYTES_MAX = (1 << 32) - 1  #: of one request. C: ``rq->__data_len`` is an unsigned int
 
 
 class Door:
@@ -242,7 +243,7 @@ class InProcessDisk:
             ReqOp.WRITE: limits.max_sectors,
         }.get(op, 1 << 31)
         block = max(limits.logical_block_size, SECTOR_SIZE)
-        most = sectors << SECTOR_SHIFT
+        most = min(sectors, BYTES_MAX >> SECTOR_SHIFT) << SECTOR_SHIFT
         if op in (ReqOp.READ, ReqOp.WRITE):
             most = min(most, NR_SEGMENTS_MAX << 12)
         return most // block * block

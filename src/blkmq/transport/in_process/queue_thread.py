@@ -32,12 +32,18 @@ class QueueThread(threading.Thread):
         self.in_flight: dict[int, Operation] = {}
         self.stopping = False
         self.failure: BaseException | None = None
+        self._gate = threading.Lock()  #: of ``pending`` and of what follows
+        self._is_over = False  #: nobody takes operations any more, and what wakes the thread may be gone
         self._turned = threading.Event()  #: set on each turn of the loop
 
     def submit(self, operation: Operation) -> None:
         """Any thread."""
-        self.pending.append(operation)
-        self.wake()
+        with self._gate:
+            if not self._is_over:
+                self.pending.append(operation)
+                self.wake()
+                return
+        operation.finish(BlkStatus.OFFLINE)
 
     def wake(self) -> None:
         os.eventfd_write(self.queue.wake_fd, 1)
@@ -61,7 +67,7 @@ class QueueThread(threading.Thread):
     def run(self) -> None:
         serve = self.running.executable.engine.serve
         try:
-            while not (self.stopping and not self.pending and not self.in_flight):
+            while not self._has_ended():
                 self._turned.set()
                 self._fill()
                 link = serve(self.call_address, time.monotonic_ns() + WAIT_NSEC)
@@ -69,11 +75,18 @@ class QueueThread(threading.Thread):
                     self._reap(link)
         except BaseException as error:  # a bug of ours: clients must not wait for ever
             self.failure = error
+            with self._gate:
+                self._is_over = True
             for operation in [*self.in_flight.values(), *self.pending]:
                 operation.finish(BlkStatus.IOERR)
             raise
         finally:
             self._turned.set()
+
+    def _has_ended(self) -> bool:
+        with self._gate:
+            self._is_over = self.stopping and not self.pending and not self.in_flight
+            return self._is_over
 
     def _fill(self) -> None:
         """Gives waiting operations a tag each, as long as there are any."""
