@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Fetches the source of Linux 7.3, with which tests compare our numbers and rules; prints where it is.
 
-It is Debian's ``linux-source-7.3``, fetched by apt from the mirror that this machine already uses, with apt's signature
-checks; of its tree, the folders that the tests read are unpacked.  apt runs on a configuration of its own: nothing is installed, and the machine's package lists
-and sources stay as they are.  What is there already is not fetched again.
+It is Debian's ``linux-source-7.3``, fetched by apt from the mirror that this machine already uses, with apt's
+signature checks; of its tree, the folders that the tests read are unpacked.  apt runs on a configuration of its own:
+nothing is installed, and the machine's package lists and sources stay as they are.  What is there already is not
+fetched again.
 """
 
 from __future__ import annotations

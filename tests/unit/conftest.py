@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from blkmq import Operations
 
 LoadDriver = Callable[[str | Path], type[Operations]]

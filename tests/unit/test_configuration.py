@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
+
 from blkmq import ConfigError, Const, Operations, s8, u8, u32, u64
 from blkmq.mq.configuration import attributes_of, config_class_of, configuration_of
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from blkmq.compiler import program as p
 from blkmq.compiler.frontend import spelled_slot, translate
 from blkmq.compiler.walk import expressions_in, statements_in

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 import pytest
+
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refused
 

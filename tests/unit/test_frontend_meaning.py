@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from blkmq.compiler import program as p
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.interpreted import interpret

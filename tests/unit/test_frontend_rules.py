@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refused
 from blkmq.compiler.rules import RULES, Rule, example_module

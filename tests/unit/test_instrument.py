@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Any
 
-import blkmq
 import pytest
+
+import blkmq
 from blkmq import (
     Array,
     BlkStatus,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refusal, Refused
 

@@ -25,6 +25,7 @@ from blkmq.compiler.nouns import (
 from blkmq.compiler.places import Known, Thing, resolve
 from blkmq.compiler.program import (
     Check,
+    Do,
     Expr,
     Guard,
     Int,
@@ -138,6 +139,8 @@ def _extreme(op: str) -> Callable[[Scope, ast.Call, list[ast.expr]], Expr]:
 def _length(scope: Scope, node: ast.Call, arguments: list[ast.expr]) -> Expr:
     thing = resolve(scope, arguments[0])
     if isinstance(thing, Place) and thing.field.length and thing.index is None:
+        if thing.root is Root.PDU:  # the way to it may raise, if nothing else does
+            scope.emit(Do(scope.line, "", "Request", "tag", thing.handle, None, "", (), S64, fallible=True))
         return Int(S64, thing.field.length)
     if isinstance(thing, Local) and thing.type.kind is Kind.SEGMENT:
         return SegmentLength(S64, thing.name)

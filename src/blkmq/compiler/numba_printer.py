@@ -202,7 +202,8 @@ class _Body:
                     self.put(line)
                 self.put("continue")
             case Return():
-                if any(entry.function == self.function.name and entry.reports(stmt) for entry in self.printer.program.entries):
+                entries = self.printer.program.entries
+                if any(entry.function == self.function.name and entry.reports(stmt) for entry in entries):
                     self.mark(stmt.line)
                 self.release(0)
                 value = "0" if stmt.value is None else self.text(stmt.value)

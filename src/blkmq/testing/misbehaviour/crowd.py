@@ -56,7 +56,8 @@ class Crowd:
         for number, sector in enumerate(sectors):
             under_way.append(self.write(sector, queues[number % len(queues)]))
             self.oracle.write(*self._sent)
-        assert [status_of(write) for write in under_way] == [BlkStatus.OK] * len(sectors)
+        found = [status_of(write).name for write in under_way]
+        assert found == ["OK"] * len(sectors), f"good requests suffered: {found}"
         for number, sector in enumerate(sectors):
             self.check(sector, queues[(number + 1) % len(queues)])
 
@@ -72,7 +73,7 @@ class Crowd:
     def released(self, queue: int, release: Future[bytes]) -> None:
         """Checks that both have ended well, and that the held one's data is there."""
         offset, data, future = self.held.pop(queue)
-        assert status_of(release) == BlkStatus.OK
+        assert status_of(release) == BlkStatus.OK, f"the request behind the bad one suffered on queue {queue}"
         assert status_of(future) == BlkStatus.OK, f"the request that was held on queue {queue} suffered"
         self.oracle.write(offset, data)
         read = self.disk.submit(ReqOp.READ, offset, LENGTH, queue=queue)

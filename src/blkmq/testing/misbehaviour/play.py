@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 
 from blkmq.compiler.frontend import translate
@@ -51,39 +52,49 @@ def served(driver: Operations, target: str) -> Door:
 
 
 def _executable(driver: Operations, target: str) -> Executable:
+    return executable_for([driver], target) if target == "interpreted" else _compiled(type(driver), target)
+
+
+@cache
+def _compiled(driver: type[Operations], target: str) -> Executable:
+    """A driver class on a compiled target: the same for all its misdeeds."""
     if target != SANITIZED:
-        return executable_for([driver], target)
+        return executable_for([driver()], target)
     from blkmq.compiler.c_build import build_c, load_c
     from blkmq.dispatch.c_layout import c_layout
     from blkmq.dispatch.executable import CompiledDriver
 
-    program = translate(type(driver))
+    program = translate(driver)
     return CompiledDriver(program, load_c(build_c(program, c_layout(), sanitize=True)))
 
 
 def check_refused(row: Row, outcome: Outcome) -> None:
     """The front end names rule, file and line."""
     file, line = row.place()
+    refused = _refusals(row.driver)
+    assert (file, line, outcome.rule) in refused, f"refused for something else: {refused}"
+
+
+@cache
+def _refusals(driver: type[Operations]) -> list[tuple[Path, int, str]]:
     try:
-        translate(row.driver)
+        translate(driver)
     except Refused as error:
-        refused = [(Path(r.file), r.line, r.rule) for r in error.refusals]
-        assert (file, line, outcome.rule) in refused, f"refused for something else: {error}"
-    else:
-        raise AssertionError("the driver was not refused")
+        return [(Path(refusal.file), refusal.line, refusal.rule) for refusal in error.refusals]
+    return []
 
 
 def check_raises(row: Row, target: str, outcome: Outcome) -> None:
     """``serve()`` says where the error is, and leaves nothing behind."""
     before = _belongings()
+    text = ""
     try:
         served(row.make(), target).close()
     except BlkmqError as error:
-        file, line = row.place()
-        place = f"{file}:{line}: {outcome.fault.name}: " if outcome.fault else outcome.text
-        assert place in str(error), f"expected {place!r} in: {error}"
-    else:
-        raise AssertionError("serve() did not raise")
+        text = str(error)
+    file, line = row.place()
+    wanted = f"{file}:{line}: {outcome.fault.name}: " if outcome.fault else outcome.text
+    assert wanted in text, f"serve() was to say {wanted!r}, but said {text!r}"
     assert _belongings() == before, "something was not undone"
 
 

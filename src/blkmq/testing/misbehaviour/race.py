@@ -86,8 +86,8 @@ class Race:
         anchor = self.send_anchor()
         for _ in range(nr_times):
             for part in USERS:
-                changes = [self.send(Part.CHANGE, 1) for _ in range(2)]
-                uses = [self.send(part, 0, self.random.choice((512, PAGE_SIZE))) for _ in range(3)]
+                changes = [self.send(Part.CHANGE, 1) for _ in range(4)]
+                uses = [self.send(part, 0, self.random.choice((512, PAGE_SIZE))) for _ in range(4)]
                 for change in changes:
                     self.finish(Part.CHANGE, change, BlkStatus.OK)
                 for use in uses:
@@ -117,9 +117,9 @@ class Race:
 
     def run(self, nr_times: int) -> None:
         try:
-            self.contest(100 * nr_times)
             self.change_and_use(nr_times)
             self.copy_and_end(10 * nr_times)
+            self.contest(100 * nr_times)
         finally:
             self.disk.close()
         counters = self.disk.counters()
@@ -132,7 +132,7 @@ class Race:
 def main(target: str) -> None:
     interpreted = target == "interpreted"
     sys.setswitchinterval(1e-5)
-    race = Race(target, 300 if interpreted else 200_000)
+    race = Race(target, 300 if interpreted else 300_000)
     race.run(2 if interpreted else 10)
     print(target, dict(sorted(race.counts.items())), {k: v for k, v in race.disk.counters().items() if v})
 

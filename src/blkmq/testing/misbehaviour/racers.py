@@ -12,8 +12,24 @@ from enum import IntEnum, auto
 from typing import Annotated
 
 from blkmq import (
-    PAGE_SIZE, Array, Atomic, BlkStatus, Errno, HrTimer, HwCtx, Operations, PageStore, QueueLimits, Request, SpinLock,
-    TagSet, Work, s64, u8, u32, u64,
+    PAGE_SIZE,
+    Array,
+    Atomic,
+    BlkStatus,
+    Errno,
+    HrTimer,
+    HwCtx,
+    Operations,
+    PageStore,
+    QueueLimits,
+    Request,
+    SpinLock,
+    TagSet,
+    Work,
+    s64,
+    u8,
+    u32,
+    u64,
 )  # fmt: skip
 from blkmq.testing.misbehaviour.victim import MOST
 
@@ -53,6 +69,7 @@ class Racers(Operations):
     lock: SpinLock
     anchor: Request | None
     copying: Atomic
+    changing: Atomic
 
     class Pdu:
         timer: HrTimer
@@ -74,7 +91,8 @@ class Racers(Operations):
         tag_set.nr_maps = 2
         tag_set.nr_hw_queues = 2
         tag_set.nr_read_queues = 1
-        tag_set.queue_depth = 4
+        tag_set.queue_depth = 8
+        tag_set.timeout_msec = 10_000
         self.disk.capacity_sectors = NR_SECTORS
         return Errno.OK
 
@@ -106,6 +124,9 @@ class Racers(Operations):
         elif part == Part.CHECK:
             return self.check(hctx, rq)
         else:
+            for _ in range(NR_WAITS):
+                if self.changing.load() == 1:
+                    break
             for _ in range(self.config.nr_rounds):
                 hctx.data.nr_uses += 1
                 self.use_index(hctx, anchor, part)
@@ -122,12 +143,14 @@ class Racers(Operations):
     # --- who changes ------------------------------------------------------------------------------------
     def change(self, anchor: Request) -> None:
         queue = anchor.hctx
+        self.changing.store(1)
         for i in range(self.config.nr_rounds):
             queue.data.index = i % LENGTH
             anchor.pdu.index = i % LENGTH
             wild = self.wild_value(i % 6)
             queue.data.index = wild
             anchor.pdu.index = wild
+        self.changing.store(0)
 
     def wild_value(self, which: int) -> int:
         if which == 0:

@@ -6,7 +6,15 @@ from __future__ import annotations
 from enum import IntEnum, auto
 
 from blkmq import (
-    BLK_MQ_F_BLOCKING, BlkStatus, Errno, HwCtx, Mutex, QueueLimits, Request, TagSet, u64,
+    BLK_MQ_F_BLOCKING,
+    BlkStatus,
+    Errno,
+    HwCtx,
+    Mutex,
+    QueueLimits,
+    Request,
+    TagSet,
+    u64,
 )  # fmt: skip
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, Victim
 

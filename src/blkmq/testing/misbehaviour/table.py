@@ -16,7 +16,15 @@ from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import Fault
 from blkmq.mq.operations import Operations
 from blkmq.testing.misbehaviour import (
-    batches, beyond_subset, callbacks, control, indexes, owners, silent, sleepers, values,
+    batches,
+    beyond_subset,
+    callbacks,
+    control,
+    indexes,
+    owners,
+    silent,
+    sleepers,
+    values,
 )  # fmt: skip
 from blkmq.testing.misbehaviour.outcome import Others, Outcome, Row
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blkmq.mq.errors import BlkmqError, Fault
+from blkmq.compiler.refused import Refused
+from blkmq.mq.errors import Fault
 from blkmq.testing.random_programs.loading import Module, loaded
 from blkmq.testing.random_programs.running import Case, Outcome, Runner
 
@@ -26,7 +28,8 @@ class Difference:
 
     def __str__(self) -> str:
         one, other = self.targets
-        head = f"{one} and {other} differ: program_{self.case.program}{self.case.arguments}, seed {self.case.seed!r}"
+        what = f"{one} does not build" if one == other else f"{one} and {other} differ"
+        head = f"{what}: program_{self.case.program}{self.case.arguments}, seed {self.case.seed!r}"
         return "\n".join([head, *(f"    {line}" for line in self.details)])
 
 
@@ -51,8 +54,14 @@ def compare(module: Module, cases: Sequence[Case], directory: Path, targets: Seq
     comparison = Comparison(nr_calls=len(cases))
     outcomes: dict[str, list[Outcome]] = {}
     with loaded(module, directory) as cls:
-        for target in targets:
-            runner = Runner(cls, target)
+        for target in dict.fromkeys(targets):
+            try:
+                runner = Runner(cls, target)
+            except Refused:
+                raise
+            except Exception as error:  # whatever gcc or Numba make of it
+                comparison.differences.append(_not_built(target, error, cases))
+                return comparison
             outcomes[target] = [runner.run(case) for case in cases]
             runner.close()
     comparison.faults.update(outcome.fault.name for outcome in outcomes[targets[0]])
@@ -67,6 +76,13 @@ def compare(module: Module, cases: Sequence[Case], directory: Path, targets: Seq
     return comparison
 
 
+def _not_built(target: str, error: Exception, cases: Sequence[Case]) -> Difference:
+    """A driver that the front end takes and the target does not; the program is named where the error names it."""
+    named = {int(number) for number in re.findall(r"program_(\d+)", str(error))}
+    case = next((case for case in cases if case.program in named), cases[0])
+    return Difference((target, target), case, (f"{type(error).__name__}: {str(error)[:1500]}",))
+
+
 def _differences(one: Outcome, other: Outcome, *, both_compiled: bool) -> list[str]:
     names = ["fault", "at", "result", "fuel", *(["value"] if both_compiled else [])]
     pairs = [(name, getattr(one, name), getattr(other, name)) for name in names]
@@ -78,6 +94,6 @@ def differs(module: Module, difference: Difference, directory: Path) -> Differen
     """The difference of the same two targets at the same call of another text; None also if it is refused."""
     try:
         comparison = compare(module, [difference.case], directory, difference.targets)
-    except (BlkmqError, SyntaxError):
+    except (Refused, SyntaxError):
         return None
     return next(iter(comparison.differences), None)

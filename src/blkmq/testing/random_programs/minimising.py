@@ -38,7 +38,19 @@ def minimised(module: Module, difference: Difference, directory: Path) -> tuple[
                 break
             if not accept(dataclasses.replace(best, **{part: changed})):
                 number += 1
+    accept(_without_idle_fields(best))
     return best, found
+
+
+def _without_idle_fields(module: Module) -> Module:
+    """The module without fields that no function names."""
+    tree = ast.parse(module.driver)
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for cls in ast.walk(tree):
+        if isinstance(cls, ast.ClassDef):
+            kept = [n for n in cls.body if not isinstance(n, ast.AnnAssign) or n.target.id in named]  # type: ignore[union-attr]
+            cls.body = kept or [ast.Pass()]
+    return dataclasses.replace(module, driver=f"{ast.unparse(tree)}\n")
 
 
 def _only(module: Module, program: int) -> Module:

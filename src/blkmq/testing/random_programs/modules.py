@@ -115,9 +115,12 @@ def accepted_module(seed: int, number: int, numbers: Collection[int], directory:
                 translate(cls, fold=True)
                 return module
             except Refused as refused:
-                if unexpected := [r for r in refused.refusals if r.rule not in CONSTANTS_REFUSED]:
-                    raise Refused(unexpected) from refused
-                attempts.update(_functions_at(module, refused.refusals))
+                constants = [r for r in refused.refusals if r.rule in CONSTANTS_REFUSED]
+                again = _functions_at(module, constants)
+                # What follows from such a refusal stands in the same function.
+                if not _functions_at(module, refused.refusals) <= again:
+                    raise
+                attempts.update(again)
 
 
 def _functions_at(module: Module, refusals: Sequence[Refusal]) -> set[str]:

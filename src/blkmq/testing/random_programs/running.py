@@ -76,7 +76,7 @@ class Runner:
     def run(self, case: Case) -> Outcome:
         """Calls ``queue_rq`` for one program."""
         random = Random(case.seed)
-        self.state.set(random)
+        self.state.set(case.seed)
         handle = self._prepare(random)
         data: Any = self.state.objects["hw"]
         for name, value in zip(ARGUMENTS, case.arguments, strict=True):

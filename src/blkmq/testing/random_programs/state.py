@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.compiler.nouns import LOCKS
@@ -43,11 +44,13 @@ class State:
         }
         self.call = running.calls[0]
 
-    def set(self, random: Random) -> None:
-        """Fills integers at random, the same way for the same generator, and empties the nouns."""
+    def set(self, seed: str) -> None:
+        """Gives every field and noun what the seed has for its name."""
+        random = Random()
         for role, fields in self.fields.items():
             target = self.objects[role]
             for field in fields:
+                random.seed(crc32(f"{seed}/{role}.{field.name}".encode()))
                 if field.sized is None:
                     self.empty(target, field)
                     self.fill(random, field.noun, getattr(target, field.name))

@@ -213,19 +213,9 @@ class Statements(Expressions):
     # --- compound ones --------------------------------------------------------------------------------------
     def condition(self, depth: int = 2) -> tuple[str, set[str], set[str]]:
         """A condition, and the locals that it has assigned where it holds and where it does not."""
-        kind = self.weighted([(10, "truth"), (2, "integer"), (1, "page"), (3, "walrus"), (3, "both"), (1, "not")])
+        kind = self.weighted([(10, "truth"), (2, "integer"), (1, "page"), (6, "walrus"), (3, "both"), (1, "not")])
         if kind == "walrus" and depth > 0:
-            value = self.integer(2)
-            name = self.target(INT)
-            if self.chance(0.4):
-                first = f"({name} + {self.simple()})" if name in (self.known or ()) else self.integer(1)
-                return f"({first} {self.one_of(COMPARISONS)} ({name} := {value}))", {name}, {name}
-            before, self.known = self.known, set(self.known or ()) | {name}
-            other = self.integer(1)
-            self.known = before
-            walrus = f"({name} := {value})"
-            text = self.one_of((walrus, f"{walrus} {self.one_of(COMPARISONS)} {other}"))
-            return f"({text})", {name}, {name}
+            return self._walrus()
         if kind == "both" and depth > 0:
             op = self.one_of(("and", "or"))
             one, one_true, one_false = self.condition(depth - 1)
@@ -241,6 +231,19 @@ class Statements(Expressions):
         if kind == "page" and self.has(PAGE):
             return self.one_of(self.locals_of(PAGE)), set(), set()
         return (self.integer(2) if kind == "integer" else self.truth(2)), set(), set()
+
+    def _walrus(self) -> tuple[str, set[str], set[str]]:
+        value, name, op = self.integer(2), self.target(INT), self.one_of(COMPARISONS)
+        if name in (self.known or ()) and self.chance(0.5):  # its value before and behind
+            near = f"({name} {self.one_of('+-')} {self.random.randrange(1, 9)})"
+            value = self.one_of((near, value))
+            last = self.one_of(("", f" {self.one_of(COMPARISONS)} {self.simple()}"))
+            return f"(({name} {self.one_of('+-^')} {self.simple()}) {op} ({name} := {value}){last})", {name}, {name}
+        before, self.known = self.known, set(self.known or ()) | {name}
+        other = self.integer(1)
+        self.known = before
+        walrus = f"({name} := {value})"
+        return f"({self.one_of((walrus, f'{walrus} {op} {other}'))})", {name}, {name}
 
     def if_(self) -> bool:
         test, when_true, when_false = self.condition()

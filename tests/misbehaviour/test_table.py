@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The table of misdeeds, played: each row on each target, with good requests around it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from enum import IntEnum
+from pathlib import Path
+
+import pytest
+
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.errors import Fault
+from blkmq.testing.misbehaviour import outcome
+from blkmq.testing.misbehaviour.play import SANITIZED, TARGETS, play
+from blkmq.testing.misbehaviour.table import ROWS
+from tests.misbehaviour.apart import run_apart
+
+FOLDER = Path(outcome.__file__).parent
+#: 2^24 turns of a loop take Python seconds.
+SLOW = {"endless_configure"}
+
+
+def _plays() -> list[object]:
+    return [
+        pytest.param(
+            row, target,
+            id=f"{row.name}-{target}",
+            marks=[pytest.mark.slow] if row.name in SLOW and target == "interpreted" else [],
+        )
+        for row in ROWS
+        for target in TARGETS
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "target"), _plays())
+def test_row(row: outcome.Row, target: str) -> None:
+    play(row, target)
+
+
+@pytest.mark.slow
+def test_no_row_makes_the_sanitizers_speak() -> None:
+    run_apart("blkmq.testing.misbehaviour", SANITIZED, sanitized=True)
+
+
+def test_every_misdeed_of_every_driver_has_its_row() -> None:
+    played = Counter(row.misdeed for row in ROWS)
+    for driver in {row.driver for row in ROWS}:
+        misdeeds = getattr(driver, "Misdeed", None) or sys.modules[driver.__module__].Misdeed
+        assert issubclass(misdeeds, IntEnum)
+        assert [misdeed for misdeed in misdeeds if played[misdeed] != 1] == []
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+def test_every_line_that_a_report_names_is_marked_and_no_mark_is_left_over() -> None:
+    names = {row.name for row in ROWS}
+    for row in ROWS:
+        for one in (row.interpreted, row.compiled):
+            if one.fault is not Fault.NONE or one.rule:
+                assert row.place()[1] > 0, f"{row.name} has no mark in {inspect.getsourcefile(row.driver)}"
+    for file in FOLDER.glob("*.py"):
+        assert set(outcome.marks(file)) <= names, file
+
+
+def test_an_error_is_never_a_success() -> None:
+    """A fault that ends a request ends it with an error, unless it has ended already or has none."""
+    for row in ROWS:
+        for one in (row.interpreted, row.compiled):
+            if one.nr_errors and one.status is BlkStatus.OK and not one.after_removal:
+                assert row.why
+            assert one.nr_errors + one.nr_stale_ends == one.nr_reports
