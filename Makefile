@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+EQUIVALENCE_ARGS ?=
 BIN := $(VENV)/bin
 export BLKMQ_KERNEL_SOURCE ?= $(realpath .kernel-source)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test lint docs bench kernel-source lock clean
+.PHONY: help run test lint docs equivalence bench kernel-source lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -25,6 +26,9 @@ lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 
 docs: $(VENV)/stamp  ## the documentation, in build/docs
 	$(BIN)/sphinx-build -W --keep-going docs build/docs
+
+equivalence: $(VENV)/stamp  ## 20,000 random programs on all targets (takes an hour)
+	$(BIN)/python -m blkmq.testing.random_programs --count 20000 $(EQUIVALENCE_ARGS)
 
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
 	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)

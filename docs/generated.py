@@ -11,6 +11,7 @@ from command_line import command_line
 from blkmq.compiler.rules import RULES
 from blkmq.dispatch.ownership import TABLE, State
 from blkmq.mq.operations import SLOTS, Family
+from blkmq.testing.misbehaviour.markdown import rows_as_markdown
 
 FOLDER = Path(__file__).parent / "reference" / "generated"
 
@@ -95,6 +96,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "states": states,
     "rules": rules,
     "callbacks": slots,
+    "misbehaviour": rows_as_markdown,
 }
 
 

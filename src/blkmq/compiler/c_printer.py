@@ -48,11 +48,11 @@ def print_c(program: Program, *, lines: bool = True) -> str:
 
 
 def _head(program: Program) -> Iterator[CLine]:
-    yield CLine("// SPDX-License-Identifier: GPL-2.0-only")
+    yield CLine("// SPDX-License-Identifier: GPL-2.0-only OR MIT")
     yield CLine(f"/* Driver {program.name}, printed by blkmq: change the Python, not this.")
     yield CLine(" *")
     for number, file in enumerate(program.files):
-        yield CLine(f" * file {number}: {_comment(file)}")
+        yield CLine(f" * file {number}: {_comment(PurePath(file).name)}")
     for name, value in program.folded.items():
         yield CLine(f" * {name} is {value} in this text")
     yield CLine(" */")
