@@ -194,9 +194,9 @@ class FunctionPrinter(Lines):
                 self._leave_if(f"blkmq_bad_value(call, {left}, {bounds_of(s.sized)})", s.line)
             case Check.ASSERT:
                 self._leave_if(f"blkmq_bad_assert(call, {left})", s.line)
-            case Check.PRESENT:
-                absent = expression(negated(s.left))
-                self._leave_if(f"blkmq_bad(call, {absent}, BLKMQ_FAULT_{s.fault.name}, 0)", s.line)
+            case Check.HOLDS:
+                wrong = expression(negated(s.left))
+                self._leave_if(f"blkmq_bad(call, {wrong}, BLKMQ_FAULT_{s.fault.name}, {right or 0})", s.line)
             case Check.MEMBER:
                 value = self._once("stored", s.left, s.line)
                 self._put(f"switch ({value}) {{", s.line)

@@ -16,6 +16,7 @@ from blkmq.compiler.arithmetic import absolute, extreme, in_order
 from blkmq.compiler.convert import number, test, truth
 from blkmq.compiler.names import is_local
 from blkmq.compiler.nouns import (
+    BOOL,
     NONE,
     S64,
     VerbSignature,
@@ -24,7 +25,9 @@ from blkmq.compiler.nouns import (
 )
 from blkmq.compiler.places import Known, Thing, resolve
 from blkmq.compiler.program import (
+    Binary,
     Check,
+    Compare,
     Do,
     Expr,
     Guard,
@@ -40,6 +43,7 @@ from blkmq.compiler.scope import Rejected, Scope, lowers
 from blkmq.compiler.signatures import Signature
 from blkmq.compiler.source import is_helper, is_python_function, package_of
 from blkmq.compiler.verbs import call_verb, do
+from blkmq.mq.at_rest import bits_of
 from blkmq.mq.errors import Fault
 from blkmq.mq.verb import verb_of
 
@@ -146,7 +150,7 @@ def _length(scope: Scope, node: ast.Call, arguments: list[ast.expr]) -> Expr:
         return SegmentLength(S64, thing.name)
     if isinstance(thing, Expr) and thing.type.kind is Kind.PAGE:
         there = scope.spill(truth(scope, thing, arguments[0]), "there")
-        scope.emit(Guard(scope.line, Check.PRESENT, Fault.ABSENT, there))
+        scope.emit(Guard(scope.line, Check.HOLDS, Fault.ABSENT, there))
         return Int(S64, PAGE_SIZE, "PAGE_SIZE")
     raise scope.refused("length", node)
 
@@ -183,7 +187,7 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
     if value.type == kind:
         return value
     if issubclass(enum, IntFlag):
-        return Int(kind, value.value) if isinstance(value, Int) else replace(value, type=kind)
+        return _flags(scope, node, value, enum)
     members = tuple(sorted({int(member) for member in enum.__members__.values()}))
     if isinstance(value, Int):
         if value.value not in members:
@@ -192,6 +196,19 @@ def _enum_call(scope: Scope, node: ast.Call, enum: type[IntEnum] | type[IntFlag]
     value = scope.held(value)
     fault = Fault.STATUS if enum.__name__ == "BlkStatus" else Fault.VALUE
     scope.emit(Guard(scope.line, Check.MEMBER, fault, value, members=members, text=enum.__name__))
+    return replace(value, type=kind)
+
+
+def _flags(scope: Scope, node: ast.Call, value: Expr, enum: type[IntFlag]) -> Expr:
+    """``ReqFlag(x)``: a set of flags; bits that are none are an error."""
+    kind, others = enum_type(enum), ~bits_of(enum)
+    if isinstance(value, Int):
+        if value.value & others:
+            raise scope.refused("enum-member", node)
+        return Int(kind, value.value)
+    value = scope.held(value)
+    known = scope.spill(Compare(BOOL, "==", Binary(S64, "&", value, Int(S64, others)), Int(S64, 0)), "known")
+    scope.emit(Guard(scope.line, Check.HOLDS, Fault.VALUE, known, value, text=enum.__name__))
     return replace(value, type=kind)
 
 

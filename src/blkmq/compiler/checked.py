@@ -11,11 +11,12 @@ import ast
 import operator
 import sys
 from collections.abc import Callable
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, NoReturn
 
 from blkmq.compiler.fuel import frame
 from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.at_rest import bits_of
 from blkmq.mq.errors import (
     DriverAssertionError,
     DriverDivisionError,
@@ -28,6 +29,7 @@ from blkmq.mq.errors import (
 from blkmq.mq.integer import S64_MAX, S64_MIN
 
 Operator = Callable[[Any, Any], Any]
+UnaryOperator = Callable[[Any], Any]
 
 
 def add(left: Any, right: Any) -> Any:
@@ -86,6 +88,20 @@ def rshift(left: Any, right: Any) -> Any:
     return left >> right
 
 
+def bitor(left: Any, right: Any) -> Any:
+    result = left | right
+    return int(left) | int(right) if isinstance(result, IntFlag) and type(left) is not type(right) else result
+
+
+def bitxor(left: Any, right: Any) -> Any:
+    result = left ^ right
+    return int(left) ^ int(right) if isinstance(result, IntFlag) and type(left) is not type(right) else result
+
+
+def invert(value: Any) -> Any:
+    return ~int(value) if isinstance(value, int) else ~value
+
+
 def neg(value: Any) -> Any:
     if type(value) is int and value == S64_MIN:
         overflow(0, "-", value)
@@ -98,8 +114,10 @@ def absolute(value: Any) -> Any:
     return abs(value)
 
 
-def member(enum: type[IntEnum], value: Any) -> Any:
-    """``enum(value)``: a number that is no member's is the driver's error."""
+def member(enum: type[IntEnum | IntFlag], value: Any) -> Any:
+    """``enum(value)``: a number that is no member's, or no set of flags, is the driver's error."""
+    if issubclass(enum, IntFlag) and int(value) & ~bits_of(enum):
+        raise DriverValueError(f"{value!r} is no {enum.__name__}")
     try:
         return enum(value)
     except ValueError:
@@ -154,5 +172,10 @@ OPERATORS: dict[type[ast.operator], tuple[str, Operator, Operator]] = {
     ast.FloorDiv: ("floordiv", floordiv, in_place(floordiv, operator.ifloordiv)),
     ast.Mod: ("mod", mod, in_place(mod, operator.imod)),
     ast.LShift: ("lshift", lshift, in_place(lshift, operator.ilshift)),
+    # A flag with a number is a number, negative ones included; Python's IntFlag would take that for a set of flags.
+    ast.BitOr: ("bitor", bitor, in_place(bitor, operator.ior)),
+    ast.BitXor: ("bitxor", bitxor, in_place(bitxor, operator.ixor)),
     ast.RShift: ("rshift", rshift, in_place(rshift, operator.irshift)),
 }
+
+UNARY: dict[type[ast.unaryop], tuple[str, UnaryOperator]] = {ast.USub: ("neg", neg), ast.Invert: ("invert", invert)}

@@ -11,7 +11,7 @@ import ast
 import builtins
 import copy
 from collections.abc import Callable
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakSet
@@ -150,9 +150,9 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        if not isinstance(node.op, ast.USub) or isinstance(node.operand, ast.Constant):
+        if type(node.op) not in checked.UNARY or isinstance(node.operand, ast.Constant):
             return node
-        return self.call("neg", checked.neg, node.operand, at=node)
+        return self.call(*checked.UNARY[type(node.op)], node.operand, at=node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
@@ -190,7 +190,7 @@ class _Rewriter(ast.NodeTransformer):
             own = ast.Name(self.self_name, ast.Load())
             return self.call("super", self.super_of, own, at=node)
         value = self._global(func)
-        if isinstance(value, type) and issubclass(value, IntEnum) and len(node.args) == 1 and not node.keywords:
+        if isinstance(value, type) and issubclass(value, IntEnum | IntFlag) and len(node.args) == 1 and not node.keywords:
             return self.call("member", checked.member, func, *node.args, at=node)
         if value is abs:
             node.func = ast.copy_location(self.twin("abs", checked.absolute), func)

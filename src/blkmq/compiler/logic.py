@@ -230,12 +230,9 @@ def _membership(scope: Scope, op: ast.cmpop, left: ast.expr, right: ast.expr) ->
     """``x in (A, B)``: equal to one of them."""
     if not isinstance(right, ast.Tuple | ast.Set | ast.List):
         raise scope.refused("membership", right)
-    value = scope.held(number(scope, left))
-    found = short_circuit(
-        scope,
-        "or",
-        [lambda n=n: _compared("==", value, number(scope, n)) for n in right.elts],  # type: ignore[misc]
-    )
+    value, *members = in_order(scope, [left, *right.elts], number)  # Python makes all of them before it looks
+    value = scope.held(value)
+    found = all_or_any("or", [_compared("==", value, member) for member in members])
     return found if isinstance(op, ast.In) else negated(found)
 
 

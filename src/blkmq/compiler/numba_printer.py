@@ -139,8 +139,9 @@ class _Body:
         text = ".".join([base, *place.path])
         if place.index is not None:
             index = self.text(place.index)
-            self.mark(line)
-            self.raise_if(f"{index} < 0 or {index} >= {place.field.length}", Fault.INDEX, index)
+            if not isinstance(place.index, Int):  # the front end has looked at constants
+                self.mark(line)
+                self.raise_if(f"{index} < 0 or {index} >= {place.field.length}", Fault.INDEX, index)
             text += f"[{index}]"
         return text
 
@@ -283,7 +284,7 @@ class _Body:
         elif stmt.check is Check.MEMBER:
             self.raise_if(_not_among(left, stmt.members), stmt.fault, left)
         else:
-            self.raise_if(f"not {left}", stmt.fault, "0")
+            self.raise_if(f"not {left}", stmt.fault, right or "0")
 
     def loop(self, stmt: Loop) -> None:
         self.at = -1

@@ -269,7 +269,7 @@ class Check(Enum):
     RANGE = "range"  #: value outside ``sized``: VALUE
     MEMBER = "member"  #: value is no member of ``enum`` (sorted values in ``members``): VALUE, or STATUS for BlkStatus
     ASSERT = "assert"  #: value is false
-    PRESENT = "present"  #: value, a handle's truth, is false: ABSENT
+    HOLDS = "holds"  #: left, a bool, is false: ``fault``; right is the value to tell
 
 
 @dataclass(frozen=True)

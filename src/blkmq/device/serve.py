@@ -36,14 +36,17 @@ def serve(
     """
     if via not in DOORS:
         raise BlkmqError(f"via = {via!r}: this version has no such door", hint=f'give via="{DOORS[0]}"')
+    if isinstance(driver, type):
+        raise BlkmqError(f"{driver.__name__} is a class", hint=f"serve an object: {driver.__name__}(...)")
     drivers = [driver] if isinstance(driver, Operations) else list(driver)
     if not drivers:
         raise BlkmqError("no driver to serve", hint="give one driver, or a list of drivers of one class")
     if len({type(one) for one in drivers}) > 1:
         raise BlkmqError("drivers of several classes on one tag set", hint="give a list of drivers of one class")
+    executable = executable_for(drivers, target)
     for note in notes(drivers):
         logging.getLogger("blkmq").warning(note)
-    door = Door(RunningSet(drivers, executable_for(drivers, target)))
+    door = Door(RunningSet(drivers, executable))
     return door.disks[0] if isinstance(driver, Operations) else door.disks
 
 

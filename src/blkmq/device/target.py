@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 from blkmq.dispatch.executable import Executable
@@ -14,7 +15,12 @@ TARGETS = ("interpreted", "host", "c")
 
 def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     """What dispatch calls; a driver that the target cannot take is refused with file, line, rule and hint."""
+    cls = type(drivers[0])
+    if not all(hasattr(driver, "config") for driver in drivers):
+        raise BlkmqError(f"{cls.__name__} has no config", hint="its __init__ must call super().__init__(**attributes)")
     if target == "interpreted":
+        if not callable(getattr(cls, "queue_rq", None)):
+            raise BlkmqError(f"{cls.__module__}.{cls.__name__} has no queue_rq", hint=queue_rq_hint(cls))
         from blkmq.dispatch.interpreted import InterpretedDriver
 
         return InterpretedDriver(type(drivers[0]))
@@ -37,3 +43,10 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     from blkmq.dispatch.c_layout import c_layout
 
     return CompiledDriver(program, load_c(build_c(program, c_layout())))
+
+
+def queue_rq_hint(cls: type[Operations]) -> str:
+    """What to do about a driver without ``queue_rq``."""
+    near = difflib.get_close_matches("queue_rq", vars(cls), 1)
+    spelled = f"is {near[0]} meant to be it? " if near else ""
+    return spelled + "def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus"

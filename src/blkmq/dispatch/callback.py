@@ -25,6 +25,7 @@ COMMIT_RQS = SLOT_BY_NAME["commit_rqs"].number
 QUEUE_RQS = SLOT_BY_NAME["queue_rqs"].number
 GET_BUDGET = SLOT_BY_NAME["get_budget"].number
 PUT_BUDGET = SLOT_BY_NAME["put_budget"].number
+GET_RQ_BUDGET_TOKEN = SLOT_BY_NAME["get_rq_budget_token"].number
 SET_RQ_BUDGET_TOKEN = SLOT_BY_NAME["set_rq_budget_token"].number
 TIMEOUT = SLOT_BY_NAME["timeout"].number
 POLL = SLOT_BY_NAME["poll"].number

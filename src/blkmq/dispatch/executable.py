@@ -52,6 +52,7 @@ class Executable(Protocol):
     def make_queues_and_requests(self, running: RunningSet) -> None: ...
     def release(self, running: RunningSet) -> None: ...
     def pdu(self, running: RunningSet, index: int) -> object: ...
+    def settle(self) -> None: ...
 
 
 def field_type(field: Field, records: dict[str, type[ctypes.Structure]]) -> Any:
@@ -130,6 +131,9 @@ class CompiledDriver:
             item = self.records[role].from_address(address + index * self.size(role))
             for name, value in defaults:
                 setattr(item, name, value)
+
+    def settle(self) -> None:
+        """Waits for callbacks that run beside the queues' threads: compiled drivers have none."""
 
     def pdu(self, running: RunningSet, index: int) -> object:
         """The Pdu of a tag's request."""

@@ -14,6 +14,7 @@ from blkmq.dispatch.callback import (
     COMPLETE,
     FUEL_DATA,
     GET_BUDGET,
+    GET_RQ_BUDGET_TOKEN,
     POLL,
     PUT_BUDGET,
     QUEUE_RQ,
@@ -233,27 +234,82 @@ def append_before(tag_set: TagSetRecord, queue: HwQueueRecord, index: int, follo
 
 @hot
 def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
-    """Issues what waits, until the driver is busy. C: ``blk_mq_dispatch_rq_list``."""
+    """Issues what waits, until each disk is busy. C: ``blk_mq_dispatch_rq_list``.
+
+    Disks of one tag set share the list, but not their batches: a batch ends where the next request is another disk's,
+    and what a busy disk does not take is held back, without the others.
+    """
     if has_callback(tag_set, QUEUE_RQS) and queue.dispatch_head != queue.dispatch_tail:
         issue_list(call, tag_set, queue)
     uncommitted = False
     has_budget = has_callback(tag_set, GET_BUDGET)
+    held_head = 0
+    held_tail = 0
     while queue.dispatch_head != 0:
         index = take_first(tag_set, queue)
-        if has_budget and not budget(call, tag_set, queue, index):
-            prepend(tag_set, queue, index)
-            break
-        is_last = queue.dispatch_head == 0
-        status = issue(call, tag_set, queue, index, is_last)
-        if is_busy(status):
-            if has_callback(tag_set, PUT_BUDGET):
-                call_back(call, PUT_BUDGET, request_at(tag_set.requests, index).budget_token, 0, 0, 0, FUEL_DATA)
-            prepend(tag_set, queue, index)
-            break
-        if status == OK:  # an error does not ring a doorbell
-            uncommitted = not is_last
-    if uncommitted and has_callback(tag_set, COMMIT_RQS):
+        disk = request_at(tag_set.requests, index).disk + 0
+        is_last = queue.dispatch_head == 0 or request_at(tag_set.requests, queue.dispatch_head - 1).disk != disk
+        is_held = held_head != 0 and holds(tag_set, held_head, disk)
+        if not is_held and has_budget and not budget(call, tag_set, queue, index):
+            is_held = True
+        if not is_held:
+            status = issue(call, tag_set, queue, index, is_last)
+            if is_busy(status):
+                is_held = True
+                return_budget(call, tag_set, index)
+            elif status == OK:  # an error does not ring a doorbell
+                uncommitted = not is_last
+        if is_held:
+            held_tail = hold(tag_set, held_tail, index)
+            held_head = held_head if held_head != 0 else held_tail
+        if uncommitted and (is_last or is_held):
+            commit(call, tag_set, queue, disk)
+            uncommitted = False
+    queue.dispatch_head = held_head
+    queue.dispatch_tail = held_tail
+
+
+@hot
+def holds(tag_set: TagSetRecord, link: int, disk: int) -> bool:
+    """Whether a list has a request of a disk."""
+    while link != 0:
+        request = request_at(tag_set.requests, link - 1)
+        if request.disk == disk:
+            return True
+        link = request.next + 0
+    return False
+
+
+@hot
+def hold(tag_set: TagSetRecord, tail: int, index: int) -> int:
+    """Puts a request behind the one that ``tail`` links to; the link to itself."""
+    request_at(tag_set.requests, index).next = 0
+    if tail != 0:
+        request_at(tag_set.requests, tail - 1).next = index + 1
+    return index + 1
+
+
+@hot
+def commit(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, disk: int) -> None:
+    """Tells a disk that its batch broke off."""
+    if has_callback(tag_set, COMMIT_RQS):
+        enter_disk(call, tag_set, disk)
         call_back(call, COMMIT_RQS, queue.index, 0, 0, 0, FUEL_DATA)
+
+
+@hot
+def return_budget(call: Call, tag_set: TagSetRecord, index: int) -> None:
+    """Gives the budget of a request that was not taken back, unless the driver has done so (a negative token)."""
+    if has_callback(tag_set, PUT_BUDGET):
+        request = request_at(tag_set.requests, index)
+        token = request.budget_token + 0
+        enter_disk(call, tag_set, request.disk)
+        if has_callback(tag_set, GET_RQ_BUDGET_TOKEN):
+            rq = mark_issued(request) | index
+            token = call_back(call, GET_RQ_BUDGET_TOKEN, rq, 0, 0, 0, FUEL_DATA)
+            transition(request, rq, 1 << IDLE, WAITING, 0, 1)
+        if token >= 0:
+            call_back(call, PUT_BUDGET, token, 0, 0, 0, FUEL_DATA)
 
 
 @hot

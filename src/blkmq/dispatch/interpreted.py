@@ -22,7 +22,7 @@ from blkmq.compiler.records import records_of, snake_case
 from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED
-from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept, is_busy
+from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept, is_busy, return_budget
 from blkmq.dispatch.hw_queue import queue_at
 from blkmq.dispatch.interpreted_locks import LOCKS, LockOrders, release_all
 from blkmq.dispatch.interpreted_nouns import (
@@ -54,6 +54,7 @@ from blkmq.mq.request import Request
 from blkmq.mq.request_list import RequestList
 from blkmq.mq.tag_set import TagSet
 from blkmq.mq.unique_id import UniqueId
+from blkmq.native.atomic import atomic_add
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.invoke import interpreted_entries
 from blkmq.native.memory import address_of
@@ -113,6 +114,8 @@ class InterpretedDriver:
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.lock_orders = LockOrders()
         self.pool: ThreadPoolExecutor | None = None
+        self._settled = threading.Condition()
+        self._nr_on_threads = 0  #: callbacks that run on the pool
         self._pool_call = threading.local()
         interpreted_entries[self.entry] = self._entry
 
@@ -181,6 +184,11 @@ class InterpretedDriver:
         """The Pdu of a tag's request."""
         return self.pdus[index]
 
+    def settle(self) -> None:
+        """Waits until no callback runs on a thread of the pool."""
+        with self._settled:
+            self._settled.wait_for(lambda: self._nr_on_threads == 0)
+
     def hctx(self, call: Call, queue: int) -> HwCtx:
         """The hardware queue of the disk that a call is for."""
         return self.hctxs[call.disk_address, queue]
@@ -189,6 +197,8 @@ class InterpretedDriver:
     def _entry(self, slot: int, call_address: int, a: int, b: int, c: int) -> int:
         call = call_at(call_address, 0)
         if slot == QUEUE_RQ and self.pool is not None:
+            with self._settled:
+                self._nr_on_threads += 1
             self.pool.submit(self._queue_rq_on_thread, call.disk_address, a, b, c)
             return OK
         return self._run(call, slot, a, b, c)
@@ -303,11 +313,18 @@ class InterpretedDriver:
         request = request_at(record.requests, index)
         call.error = 0
         call.fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
-        status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
+        try:
+            status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
+        finally:
+            with self._settled:
+                self._nr_on_threads -= 1
+                self._settled.notify_all()
         if call.error:
             escaped(call, record, rq)
         elif status != OK and is_busy(accept(call, record, request, rq, status)):
             queue = queue_at(record.queues, hctx)
+            atomic_add(queue, "nr_busy", 1)
+            return_budget(call, record, index)
             queue.rerun_nsec = monotonic_nsec() + RESOURCE_DELAY_NSEC
             push(address_of(queue, "requeued"), request, index)
             kick(queue)

@@ -30,13 +30,15 @@ class AtRest:
     @property
     def minimum(self) -> int:
         """The least value that the field takes."""
+        if self.enum and issubclass(self.enum, IntFlag):
+            return 0
         return min(self.enum) if self.enum else 0 if self.boolean else self.sized.minimum
 
     @property
     def maximum(self) -> int:
         """The greatest value that the field takes."""
         if self.enum and issubclass(self.enum, IntFlag):
-            return reduce(or_, (int(member) for member in self.enum), 0)
+            return bits_of(self.enum)
         return max(self.enum) if self.enum else int(self.boolean) or self.sized.maximum
 
     @property
@@ -60,7 +62,7 @@ class AtRest:
             if value not in _values(self.enum):
                 kind = StatusError if self.enum.__name__ == "BlkStatus" else DriverValueError
                 raise kind(f"{name}: {int(value)} is no {self}")
-        elif not self.minimum <= value <= self.maximum:
+        elif not self.minimum <= value <= self.maximum or (self.enum and value & ~self.maximum):
             raise DriverValueError(f"{name}: {int(value)} outside {self.minimum}..{self.maximum} of a {self}")
         return self.loaded(value)
 
@@ -82,6 +84,11 @@ def at_rest(annotation: Any) -> AtRest | None:
         fits = _S32.holds(rest.minimum) and _S32.holds(rest.maximum)
         return rest if fits else AtRest(_S64, enum=rest.enum, const=const)
     return None
+
+
+def bits_of(enum: type[IntFlag]) -> int:
+    """The bits of all flags of an enum."""
+    return reduce(or_, (int(member) for member in enum), 0)
 
 
 def _values(enum: type[IntEnum]) -> set[int]:

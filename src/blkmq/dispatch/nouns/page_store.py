@@ -125,8 +125,11 @@ def page_store_nr_pages(call: Call, store: PageStoreRecord) -> int:
 def page_store_destroy(store: PageStoreRecord) -> None:
     """Ends the store, all pages with it; nobody may use it any more.  Python calls it, for compiled drivers too."""
     if store.chunks != 0:
-        for chunk in filter(None, (ctypes.c_int64 * NR_CHUNKS).from_address(store.chunks)):
-            unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
+        table = ctypes.string_at(store.chunks, NR_CHUNKS * WORD_BYTES).rstrip(b"\0")
+        for i in range((len(table) + WORD_BYTES - 1) // WORD_BYTES):
+            chunk = word_at(store.chunks, i).value
+            if chunk:
+                unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
         unreserve_pages(store.chunks, NR_CHUNKS * WORD_BYTES)
         store.chunks = 0
         store.nr_pages = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-from blkmq import Errno, HwCtx, QueueLimits, Request, SpinLock, TagSet, u64
+from blkmq import PAGE_SIZE, Errno, HwCtx, QueueLimits, Request, SpinLock, TagSet, u64
 from blkmq.testing.misbehaviour.victim import Victim
 
 
@@ -15,6 +15,7 @@ class Misdeed(IntEnum):
     ERROR_IN_CONFIGURE = auto()
     CONFIGURE_REFUSES = auto()
     ENDLESS_CONFIGURE = auto()
+    ERROR_IN_MAP_QUEUES = auto()
     ERROR_IN_INIT_HCTX = auto()
     ERROR_IN_INIT_REQUEST = auto()
     INIT_REQUEST_REFUSES = auto()
@@ -33,9 +34,13 @@ class Control(Victim):
         mode = self.config.mode
         super().configure(tag_set, limits)
         assert mode != Misdeed.ERROR_IN_CONFIGURE  # <- error_in_configure
-        while mode == Misdeed.ENDLESS_CONFIGURE:  # <- endless_configure
-            limits.logical_block_size = 512
+        page = self.store.get_or_alloc(0)
+        while page is not None and mode == Misdeed.ENDLESS_CONFIGURE:
+            page.zero(0, PAGE_SIZE)  # <- endless_configure
         return Errno.EINVAL if mode == Misdeed.CONFIGURE_REFUSES else Errno.OK
+
+    def map_queues(self, tag_set: TagSet) -> None:
+        assert self.config.mode != Misdeed.ERROR_IN_MAP_QUEUES  # <- error_in_map_queues
 
     def init_hctx(self, hctx: HwCtx) -> Errno:
         with self.control_lock:

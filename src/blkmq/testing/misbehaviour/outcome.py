@@ -15,7 +15,7 @@ from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import Fault
 from blkmq.mq.operations import Operations
 
-SHORT_MSEC = 200  #: the time of requests that are to run out of it
+SHORT_MSEC = 100  #: the time of requests that are to run out of it
 
 
 class Others(Enum):

@@ -48,6 +48,7 @@ class Misdeed(IntEnum):
     STARTS_KEPT_HANDLE = auto()
     UPDATES_KEPT_HANDLE = auto()
     ENDS_KEPT_HANDLE_OF_TIMED_OUT = auto()
+    ARMS_TIMER_AND_FAILS = auto()
     TIMER_ON_DEAD_REQUEST = auto()
     WORK_FOR_DEAD_REQUEST = auto()
     LISTS_TWICE = auto()
@@ -188,6 +189,9 @@ class Owners(PatientVictim):
         elif mode == Misdeed.ARMS_TIMER_AFTER_END:
             rq.end()
             rq.pdu.timer.start(0, rq)  # <- arms_timer_after_end
+        elif mode == Misdeed.ARMS_TIMER_AND_FAILS:
+            rq.pdu.timer.start(0, rq)
+            assert rq.sector == 0  # <- arms_timer_and_fails
         elif mode == Misdeed.QUEUES_WORK_AFTER_END:
             rq.end()
             rq.pdu.work.queue(rq)  # <- queues_work_after_end

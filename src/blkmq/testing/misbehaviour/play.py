@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from blkmq.compiler.frontend import translate
 from blkmq.compiler.refused import Refused
@@ -52,11 +53,12 @@ def served(driver: Operations, target: str) -> Door:
 
 
 def _executable(driver: Operations, target: str) -> Executable:
-    return executable_for([driver], target) if target == "interpreted" else _compiled(type(driver), target)
+    cls: Any = type(driver)
+    return executable_for([driver], target) if target == "interpreted" else _compiled(cls, target)
 
 
 @cache
-def _compiled(driver: type[Operations], target: str) -> Executable:
+def _compiled(driver: Any, target: str) -> Executable:
     """A driver class on a compiled target: the same for all its misdeeds."""
     if target != SANITIZED:
         return executable_for([driver()], target)
@@ -71,12 +73,13 @@ def _compiled(driver: type[Operations], target: str) -> Executable:
 def check_refused(row: Row, outcome: Outcome) -> None:
     """The front end names rule, file and line."""
     file, line = row.place()
-    refused = _refusals(row.driver)
+    cls: Any = row.driver
+    refused = _refusals(cls)
     assert (file, line, outcome.rule) in refused, f"refused for something else: {refused}"
 
 
 @cache
-def _refusals(driver: type[Operations]) -> list[tuple[Path, int, str]]:
+def _refusals(driver: Any) -> list[tuple[Path, int, str]]:
     try:
         translate(driver)
     except Refused as error:

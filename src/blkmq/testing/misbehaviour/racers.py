@@ -186,9 +186,8 @@ class Racers(Operations):
             if hctx.data.index > 0:
                 hctx.data.small = (-MOST - 1) // hctx.data.index & 1
                 hctx.data.small = (-MOST - 1) % hctx.data.index & 1
-        elif part == Part.USE_SHIFT:
-            if 0 <= hctx.data.index < LENGTH:
-                hctx.data.small = (1 << hctx.data.index) & 1
+        elif part == Part.USE_SHIFT and 0 <= hctx.data.index < LENGTH:
+            hctx.data.small = (1 << hctx.data.index) & 1
 
     def use_data(self, hctx: HwCtx, rq: Request, part: int) -> None:
         page = self.store.get_or_alloc(1)

@@ -16,7 +16,7 @@ from blkmq import (
     TagSet,
     u64,
 )  # fmt: skip
-from blkmq.testing.misbehaviour.victim import BAD_SECTOR, Victim
+from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PatientVictim
 
 
 class Misdeed(IntEnum):
@@ -31,7 +31,7 @@ class Misdeed(IntEnum):
     SLEEPER_IS_BUSY_FOR_EVER = auto()
 
 
-class Sleepers(Victim):
+class Sleepers(PatientVictim):
     mutex: Mutex
     nr_calls: u64
 

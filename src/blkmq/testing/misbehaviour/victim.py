@@ -30,11 +30,11 @@ from blkmq import (
 
 NR_QUEUES = 2
 QUEUE_DEPTH = 8
-HELD_SECTOR = 4096  #: below it are the good ones
-RELEASE_SECTOR = 6144
-PREPARE_SECTOR = 7168  #: a driver may get ready for its misdeed, and ends the request properly
-BAD_SECTOR = 7680
-NR_SECTORS = 8192
+HELD_SECTOR = 512  #: below it are the good ones
+RELEASE_SECTOR = 768
+PREPARE_SECTOR = 896  #: a driver may get ready for its misdeed, and ends the request properly
+BAD_SECTOR = 960
+NR_SECTORS = 1024
 MOST = (1 << 63) - 1
 
 

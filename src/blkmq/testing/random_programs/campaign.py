@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -68,6 +69,14 @@ def run_module(
     return result
 
 
+def _run_module(seed: int, number: int) -> Result:
+    """In a process of the pool, which most exceptions could not leave."""
+    try:
+        return run_module(seed, number)
+    except Exception:
+        return Result(PROGRAMS_PER_MODULE, reports=[f"seed {seed}, module {number}:\n{traceback.format_exc()}"])
+
+
 def run_many(seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], None] = print) -> Result:
     """Runs modules until they hold so many programs; tells what came of each."""
     begin = time.monotonic()
@@ -76,7 +85,7 @@ def run_many(seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], N
     with ProcessPoolExecutor(
         jobs or os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=MODULES_PER_PROCESS
     ) as pool:
-        for number, result in zip(modules, pool.map(run_module, repeat(seed), modules), strict=True):
+        for number, result in zip(modules, pool.map(_run_module, repeat(seed), modules), strict=True):
             total.add(result)
             tell("\n\n".join([*result.reports, f"module {number}: {result}"]))
     total.seconds = time.monotonic() - begin

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from blkmq.testing.random_programs.names import (
     BOOL,
-    EDGES,
     ENUMS,
+    FLAGS,
     HW_CTX,
     INT,
     PAGE,
@@ -16,25 +16,16 @@ from blkmq.testing.random_programs.names import (
     SEGMENT,
     Helper,
     Makes,
-    Names,
     Weighted,
 )
-from blkmq.testing.random_programs.stage import (
-    ATOMICS,
-    CONFIG,
-    CONSTANTS,
-    PLACES,
-    SIZES,
-    XARRAYS,
-)
+from blkmq.testing.random_programs.places import Places
+from blkmq.testing.random_programs.stage import ATOMICS, XARRAYS
 
 OPERATORS = [(5, "+"), (5, "-"), (2, "*"), (3, "//"), (3, "%"), (1, "<<"), (3, ">>"), (4, "&"), (2, "|"), (2, "^")]
-ENUM_FIELDS = {"Level": "level", "Mode": "mode", "BlkStatus": "status"}
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-REQUEST_NUMBERS = ("sector", "nr_sectors", "nr_bytes", "tag", "op", "flags", "hctx.queue_num")
 
 
-class Expressions(Names):
+class Expressions(Places):
     """Writes expressions over what is known; what is composed stands in parentheses."""
 
     # --- integers -------------------------------------------------------------------------------------------
@@ -48,63 +39,14 @@ class Expressions(Names):
         """A local, a constant, or a field."""
         if self.chance(0.75):
             return self.simple()
-        return self.made(self._integer_places()) or self.simple()
+        return self.integer_place() or self.simple()
 
-    def simple(self) -> str:
-        """A local or a constant."""
-        if self.has(INT) and self.chance(0.6):
-            return self.one_of(self.locals_of(INT))
-        if self.chance(0.15):
-            qualified = [] if self.in_aids else ["aids.LIMIT", "aids.DEEP"]
-            return self.one_of([*CONSTANTS, "SECTOR_SHIFT", "PAGE_SIZE", *qualified, *_members()])
-        if self.own_self and self.chance(0.1):
-            return "self.STRIDE"
-        value = self.random.randrange(-2, 18) if self.chance(0.6) else self.one_of(EDGES)
-        if self.chance(0.2):
-            value = -value
-        return f"({value})" if value < 0 else str(value)
+    def gap(self) -> str:
+        """Between two parts of what stands in parentheses: now and then a new line."""
+        return "\n            " if self.chance(0.03) else " "
 
-    def _integer_places(self) -> Makes:
-        """Fields and other values that can be read here."""
-        makes: Makes = []
-        for place in self.open_places():
-            makes += [lambda p=place: f"{p}.{self.one_of(SIZES)}", lambda p=place: f"{p}.words[{self.index(3)}]"]
-            makes += [lambda p=place: f"{p}.bytes_[{self.index(4)}]", lambda p=place: f"len({p}.words)"]
-        if self.own_self:
-            makes.append(lambda: f"self.config.{self.one_of((*CONFIG, 'scale'))}")
-        for rq in self.locals_of(REQUEST):
-            makes += [lambda rq=rq: f"{rq}.{self.one_of(REQUEST_NUMBERS)}"] * 2
-        if self.has(HW_CTX):
-            makes.append(lambda: self.one_of(("hctx.queue_num", "hctx.type")))
-        for segment in self.locals_of(SEGMENT):
-            makes += [lambda s=segment: f"len({s})", lambda s=segment: f"{s}[{self.index(512)}]"]
-        for page in self.locals_of(PAGE):
-            makes += [lambda p=page: f"{p}[{self.index(4096)}]", lambda p=page: f"len({p})"]
-        return makes
-
-    def open_places(self) -> list[str]:
-        """Records whose fields may be touched here."""
-        return [p for p, lock in PLACES.items() if self.reachable(p) and (not lock or lock in self.held)]
-
-    def index(self, length: int) -> str:
-        """An index, most of the time within ``length``, and now and then right behind its ends."""
-        form = self.weighted([(6, "constant"), (5, "inside"), (1, "first"), (1, "last"), (1, "any")])
-        if form == "constant":
-            return str(self.random.randrange(length))
-        if form == "first":
-            return f"({self.index_value()} % 2 - 1)"
-        if form == "last":
-            return f"({self.index_value()} % 2 + {length - 1})"
-        return f"({self.index_value()} % {length})" if form == "inside" else self.index_value()
-
-    def index_value(self) -> str:
-        return (
-            self.simple()
-            if self.chance(0.6)
-            else f"({self.simple()} {self.one_of('+-^>&')} {self.simple()})".replace(">", ">>")
-        )
-
-    def _operation(self, depth: int) -> str:
+    def operation(self, depth: int) -> str:
+        """The result of an operator, an integer and nothing else."""
         op = self.weighted(OPERATORS)
         left = self.integer(depth)
         if op in ("//", "%"):
@@ -113,8 +55,7 @@ class Expressions(Names):
             right = self.shift_count(depth)
         else:
             right = self.integer(depth)
-        gap = "\n            " if self.chance(0.03) else " "
-        return f"({left} {op}{gap}{right})"
+        return f"({left} {op}{self.gap()}{right})"
 
     def divisor(self, depth: int) -> str:
         """The right side of a division: mostly not 0."""
@@ -154,6 +95,9 @@ class Expressions(Names):
     def _one_or_other(self, depth: int) -> str:
         return f"({self.integer(depth)} {self.one_of(('and', 'or'))} {self.integer(depth)})"
 
+    def _flags_as_number(self, depth: int) -> str:
+        return self.one_of(("{}", "(~{})", "(-{})")).format(self.request_flags())
+
     def _same(self, depth: int) -> str:
         return f"int({self.integer(depth)})" if self.chance(0.5) else f"{self.member(self.one_of(ENUMS), depth)}.value"
 
@@ -171,6 +115,8 @@ class Expressions(Names):
         if self.own_self:
             makes.append(lambda: f"self.bad.first_bad({self.map_index()}, {self.map_index()})")
             makes.append(lambda: "self.store.nr_pages()")
+        if "rq" in (self.known or ()):
+            makes.append(lambda: self.one_of(("int(rq.pdu.timer.cancel())", "int(rq.pdu.work.queue(rq))")))
         for segment in self.locals_of(SEGMENT):
             makes += [
                 lambda s=segment: f"{s}.zero({self.index(512)})",
@@ -178,11 +124,6 @@ class Expressions(Names):
                 lambda s=segment: f"{s}.copy_from_page({self.page()}, {self.index(4096)}, {self.index(600)})",
             ] * 2
         return self.made(makes)
-
-    def map_index(self) -> str:
-        """An index of a sparse array: small ones meet more often."""
-        value = self.index_value()
-        return f"({value} & {self.one_of((3, 63, 127))})" if self.chance(0.75) else value
 
     # --- calls ----------------------------------------------------------------------------------------------
     def _call(self, depth: int) -> str:
@@ -212,7 +153,7 @@ class Expressions(Names):
             else:
                 given.append(value)
         self.random.shuffle(by_keyword)
-        return ", ".join([*given, *by_keyword])
+        return f",{self.gap()}".join([*given, *by_keyword])
 
     def value(self, kind: str, depth: int = 2) -> str:
         """A value of any kind."""
@@ -222,61 +163,62 @@ class Expressions(Names):
             return self.truth(depth)
         if kind == PAGE:
             return self.page()
-        if kind in (REQUEST, HW_CTX):
+        if kind == FLAGS:
+            return self.request_flags()
+        if kind == REQUEST:
+            return self.request() if self.chance(0.3) or not self.has(kind) else self.one_of(self.locals_of(kind))
+        if kind == HW_CTX:
             return self.one_of(self.locals_of(kind))
         return self.member(kind, depth)
 
-    # --- enums and pages ------------------------------------------------------------------------------------
+    # --- enums and handles ----------------------------------------------------------------------------------
     def member(self, enum: str, depth: int = 2) -> str:
         """A value of an enum."""
         local = self.locals_of(enum)
         if local and self.chance(0.4):
             return self.one_of(local)
-        constant = f"{enum}.{self.one_of(ENUMS[enum])}"
         if depth > 0 and self.chance(0.25):
-            form = self.weighted([(3, constant), (1, "({} % 4)"), (1, "{}")])
+            form = self.weighted([(3, self.member_place(enum)), (1, "({} % 4)"), (1, "{}")])
             return f"{enum}({form.format(self.integer(1)) if '{' in form else form})"
         if depth > 0 and self.chance(0.1):
             return f"({self.member(enum, 0)} if {self.truth_like(depth - 1)} else {self.member(enum, 0)})"
-        places = self.open_places()
-        if not places or self.chance(0.5):
-            return constant
-        if enum == "Level" and self.chance(0.4):
-            return f"{self.one_of(places)}.levels[{self.index(2)}]"
-        return f"{self.one_of(places)}.{ENUM_FIELDS[enum]}"
+        return (self.call([enum], 1) if depth > 0 and self.chance(0.2) else "") or self.member_place(enum)
 
     def page(self) -> str:
         """A page, which may be None."""
         local = self.locals_of(PAGE)
+        if local and self.chance(0.1):
+            return f"({self.one_of((*local, 'None'))} if {self.truth_like(1)} else {self.one_of(local)})"
         if (local and self.chance(0.8)) or not self.own_self:
             return self.one_of(local) if local else "None"
         return f"self.store.{self.one_of(('get', 'get_or_alloc'))}({self.map_index()})"
 
+    def request(self) -> str:
+        """A request, which may be None."""
+        choices = ["None", *self.locals_of(REQUEST) * 2]
+        if "rq" in (self.known or ()):
+            choices += ["rq.pdu.kept", "rq.pdu.other"]
+        if self.own_self and self.has(HW_CTX):
+            choices.append(f"self.tag_set.tag_to_rq(hctx, {self.index(4)})")
+        if "hctx.data.lock" in self.held:
+            choices += ["hctx.data.waiting.pop()"] * 3
+        return self.one_of(choices)
+
     # --- conditions -----------------------------------------------------------------------------------------
     def truth(self, depth: int = 2) -> str:
         """A bool."""
-        if self.has(BOOL) and self.chance(0.25):
+        if self.has(BOOL) and self.chance(0.2):
             return self.one_of(self.locals_of(BOOL))
         if depth <= 0:
-            return self._flag() if self.chance(0.3) else f"({self.atom()} {self.one_of(COMPARISONS)} {self.atom()})"
+            return self.flag() if self.chance(0.3) else f"({self.atom()} {self.one_of(COMPARISONS)} {self.atom()})"
         return self.weighted(TRUTHS)(self, depth - 1)
 
     def truth_like(self, depth: int) -> str:
         """What only its truth counts of."""
         return self.integer(depth) if self.chance(0.15) else self.truth(depth)
 
-    def _flag(self) -> str:
-        makes: Makes = [lambda: self.one_of(("True", "False"))]
-        for place in self.open_places():
-            makes += [lambda p=place: f"{p}.flag", lambda p=place: f"{p}.flags[{self.index(2)}]"] * 2
-        if self.own_self:
-            makes.append(lambda: "self.config.strict")
-        for page in self.locals_of(PAGE):
-            makes.append(lambda p=page: f"({p} is {self.one_of(('', 'not '))}None)")
-        return self.made(makes)
-
     def _comparison(self, depth: int) -> str:
-        return f"({self.integer(depth)} {self.one_of(COMPARISONS)} {self.integer(depth)})"
+        return f"({self.integer(depth)} {self.one_of(COMPARISONS)}{self.gap()}{self.integer(depth)})"
 
     def _chain(self, depth: int) -> str:
         parts = [self.integer(depth) for _ in range(self.one_of((3, 3, 4)))]
@@ -292,7 +234,7 @@ class Expressions(Names):
 
     def _both(self, depth: int) -> str:
         op = self.one_of(("and", "or"))
-        return "(" + f" {op} ".join(self.truth(depth) for _ in range(self.one_of((2, 2, 3)))) + ")"
+        return "(" + f" {op}{self.gap()}".join(self.truth(depth) for _ in range(self.one_of((2, 2, 3)))) + ")"
 
     def _not(self, depth: int) -> str:
         return f"(not {self.truth_like(depth)})"
@@ -310,16 +252,12 @@ class Expressions(Names):
         return f"({self.truth(depth)} if {self.truth_like(depth)} else {self.truth(depth)})"
 
     def _called(self, depth: int) -> str:
-        return self.call([BOOL], depth) or self._flag()
-
-
-def _members() -> list[str]:
-    return [f"{enum}.{name}" for enum, members in ENUMS.items() for name in list(members)[:4]]
+        return self.call([BOOL], depth) or self.flag()
 
 
 INTEGERS: Weighted[str] = [
-    (20, Expressions._operation), (3, Expressions._unary), (3, Expressions._choice), (3, Expressions._extreme),
-    (1, Expressions._absolute), (2, Expressions._of_truth), (1, Expressions._one_or_other), (1, Expressions._same),
+    (20, Expressions.operation), (3, Expressions._unary), (3, Expressions._choice), (3, Expressions._extreme),
+    (1, Expressions._flags_as_number), (1, Expressions._absolute), (2, Expressions._of_truth), (1, Expressions._one_or_other), (1, Expressions._same),
     (3, Expressions._verb), (4, Expressions._call),
 ]  # fmt: skip
 TRUTHS: Weighted[str] = [

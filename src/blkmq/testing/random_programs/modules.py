@@ -25,9 +25,13 @@ CONSTANTS_REFUSED = (
     "shift",
     "enum-member",
 )  #: for what is computed while compiling
-PROGRAM_STATEMENTS = (1, 2, 2, 3, 3, 4, 5, 8)  #: short ones meet more bugs in a second of compiling
-HELPER_STATEMENTS = (1, 2, 2, 3, 4)
-NR_HELPERS = {"aid": 3, "function": 2, "method": 5}
+STAGE_HELPERS = (
+    Helper("self.blend", (("one", INT, ""), ("other", INT, "3")), INT),
+    Helper("self.shared.weigh", (("value", INT, ""), ("twice", BOOL, "False")), INT),
+)
+PROGRAM_STATEMENTS = (1, 1, 2, 2, 3, 3, 4, 7)  #: short ones meet more bugs in a second of compiling
+HELPER_STATEMENTS = (1, 1, 2, 3)
+NR_HELPERS = {"aid": 2, "function": 2, "method": 4}
 DEFAULTS = {
     INT: ("0", "-1", "EDGE", "7"),
     BOOL: ("True", "False"),
@@ -53,6 +57,7 @@ def write_module(seed: int, number: int, numbers: Collection[int], attempts: Map
         [_helper(random(name), name, helpers) for name in (f"{kind}_{i}" for i in range(count))]
         for kind, count in NR_HELPERS.items()
     )
+    helpers += STAGE_HELPERS
     programs = {n: _program(random(f"program_{n}", 0), n, helpers) for n in numbers}
     aids_name = f"aids_{seed}_{number}"
     return Module(seed, number, driver_text(aids_name, functions, methods, programs), aids_text(aids))
@@ -61,7 +66,7 @@ def write_module(seed: int, number: int, numbers: Collection[int], attempts: Map
 def _helper(random: Random, name: str, helpers: list[Helper]) -> str:
     """Writes a function and adds it to the helpers that may be called from now on."""
     in_aids, method = name.startswith("aid_"), name.startswith("method_")
-    returns = random.choices([INT, BOOL, "Level", "None", PAGE], [8, 3, 1, 3, 1 if method else 0])[0]
+    returns = random.choices([INT, BOOL, "Level", "None", PAGE, REQUEST], [8, 3, 2, 3, method, method])[0]
     writer = Statements(random, tuple(helpers), returns, own_self=method, in_aids=in_aids, calls_left=1)
     parameters = _parameters(writer, method)
     if method and writer.chance(0.3):
@@ -94,7 +99,7 @@ def _parameters(writer: Statements, method: bool) -> tuple[tuple[str, str, str],
 
 
 def _program(random: Random, number: int, helpers: Sequence[Helper]) -> str:
-    writer = Statements(random, helpers, INT, calls_left=random.choice((0, 1, 1, 2, 3)))
+    writer = Statements(random, helpers, INT, calls_left=random.choice((0, 1, 1, 2, 3)), may_hang=True)
     writer.kinds = {"hctx": HW_CTX, "rq": REQUEST, "a": INT, "b": INT, "flag": BOOL, "level": "Level"}
     writer.learn(*writer.kinds)
     if writer.chance(0.5):

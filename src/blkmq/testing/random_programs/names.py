@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 Makes = list[Callable[[], str]]  #: choices, written when one is chosen
 
-INT, BOOL, PAGE, SEGMENT, REQUEST, HW_CTX = "int", "bool", "Page | None", "Segment", "Request", "HwCtx"
+INT, BOOL, FLAGS = "int", "bool", "ReqFlag"
+PAGE, SEGMENT, REQUEST, HW_CTX = "Page | None", "Segment", "Request | None", "HwCtx"
 
 EDGES = (
     0, 1, 2, 3, 5, 7, 8, 9, 63, 64, 127, 128, 255, 256, 511, 512, 4095, 4096, 32767, 32768, 65535, 65536,
@@ -28,7 +29,7 @@ TAKEN_NAMES = (
     "add", "t", "index", "test", "byte", "holds", "shift", "divisor", "errno", "lock1", "lock_0", "next_1", "i64",
     "shared", "unsigned", "S64_MIN", "BlkStatus_OK", "Level_HIGH", "Fault_VALUE", "segment_len", "page_setitem",
     "atomic64_load", "call_at", "noun", "stage_at", "stage_pdu_at", "stage_program_0", "min_t", "likely", "NULL",
-    "rq_sector", "rq_2", "page_2", "self_wide", "pdu_small", "range_stop", "x_next", "i_stop", "u8", "abs", "hctx_2",
+    "rq_sector", "rq_2", "page_2", "self_wide", "pdu_small", "range_stop", "x_next", "i_stop", "u8", "hctx_2",
 )  # fmt: skip
 
 
@@ -61,6 +62,8 @@ class Names:
     takes: set[str] = field(default_factory=set)  #: locks taken so far, through other functions too
     loops: list[int] = field(default_factory=list)  #: for each loop around: how many locks are held outside
     calls_left: int = 3
+    may_hang: bool = False  #: its loops may have no end; if others called it, they would never get on
+    nested: bool = False  #: within an index
     counts: set[str] = field(default_factory=set)  #: locals that count a loop, which its body leaves alone
 
     # --- choosing -------------------------------------------------------------------------------------------
@@ -138,16 +141,6 @@ class Names:
 Weighted = list[tuple[int, Callable[..., T]]]
 
 __all__ = [
-    "BOOL",
-    "EDGES",
-    "ENUMS",
-    "HW_CTX",
-    "INT",
-    "PAGE",
-    "REQUEST",
-    "SEGMENT",
-    "Helper",
-    "Makes",
-    "Names",
+    "BOOL", "EDGES", "ENUMS", "FLAGS", "HW_CTX", "INT", "PAGE", "REQUEST", "SEGMENT", "Helper", "Makes", "Names",
     "Weighted",
-]
+]  # fmt: skip

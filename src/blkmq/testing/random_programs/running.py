@@ -17,6 +17,7 @@ from blkmq.dispatch.report import LINE_BITS, LINE_MASK
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, segment_at
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.errors import Fault
+from blkmq.mq.integer import S64_MAX
 from blkmq.mq.operations import SLOT_BY_NAME, Operations
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.testing.random_programs.names import EDGES
@@ -122,5 +123,6 @@ class Runner:
             piece = segment_at(segments, index)
             piece.address, piece.nr_bytes = address, nr_bytes
             address += nr_bytes
+        queue.nr_timers, queue.next_timer_nsec, self.running.record.works = 0, S64_MAX, 0
         queue.requeued = queue.ended = queue.completed = queue.kicked = queue.now_nsec = 0
         return handle

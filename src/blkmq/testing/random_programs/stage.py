@@ -15,7 +15,7 @@ ENUMS = {
     "Mode": {"OFF": 0, "ON": 1, "AUTO": 2},
     "BlkStatus": {status.name: int(status) for status in BlkStatus},
 }
-OTHERS = {"flag": "bool", "level": "Level", "mode": "Mode", "status": "BlkStatus"}
+OTHERS = {"flag": "bool", "level": "Level", "mode": "Mode", "status": "BlkStatus", "marks": "ReqFlag"}
 ARRAYS = {"bytes_": ("u8", 4), "words": ("s64", 3), "flags": ("bool", 2), "levels": ("Level", 2)}
 
 #: Where fields lie, and the lock that guards them.
@@ -53,8 +53,8 @@ from enum import IntEnum
 from typing import Annotated
 
 from blkmq import (
-    BLK_MQ_F_BLOCKING, PAGE_SIZE, SECTOR_SHIFT, Array, Atomic, BadBlocks, BlkStatus, Const, Errno, HctxType, HwCtx,
-    Mutex, Operations, Page, PageStore, QueueLimits, ReqFlag, ReqOp, Request, RequestList, SpinLock, TagSet, XArray,
+    BLK_MQ_F_BLOCKING, PAGE_SIZE, SECTOR_SHIFT, Array, Atomic, BadBlocks, BlkStatus, Const, Errno, HctxType, HrTimer, HwCtx,
+    Mutex, Operations, Page, PageStore, QueueLimits, ReqFlag, ReqOp, Request, RequestList, SpinLock, TagSet, Work, XArray,
     s8, s16, s32, s64, u8, u16, u32, u64,
 )
 """
@@ -91,22 +91,41 @@ from {aids} import *
 class StageConfig:
 {config}    blocking: bool = False
 """
-    driver = f"""class Stage(Operations):
+    driver = f"""class Base(Operations):
+    hits: Atomic
+
+    def blend(self, one: int, other: int = 3) -> int:
+        return one ^ self.hits.fetch_add(other)
+
+
+class Stage(Base):
     STRIDE = 3
     config: StageConfig
 {own.replace("        ", "    ")}
     class Pdu:
-{_fields("kept: Request", "other: Request")}
+{_fields("kept: Request", "other: Request", "timer: HrTimer", "work: Work")}
     class Hw:
 {hw}
     class Shared:
 {_fields("lock: SpinLock", "map: XArray")}
+        def weigh(self, value: int, twice: bool = False) -> int:
+            return self.hits.fetch_add(value * 2 if twice else value) - value
+
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
         tag_set.queue_depth = {QUEUE_DEPTH}
         if self.config.blocking:
             tag_set.flags |= BLK_MQ_F_BLOCKING
         self.disk.capacity_sectors = 2048
         return Errno.OK
+
+    def blend(self, one: int, other: int = 3) -> int:
+        return super().blend(one + 1, other=one) - other
+
+    def timer(self, rq: Request) -> None:
+        rq.end()
+
+    def work(self, rq: Request) -> None:
+        rq.end()
 
     def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
         which = hctx.data.program

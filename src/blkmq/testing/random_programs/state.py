@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.compiler.nouns import LOCKS
+from blkmq.compiler.nouns import CALLERS, LOCKS
 from blkmq.compiler.numba_expression import snake
 from blkmq.compiler.program import Field
 from blkmq.compiler.records import records_of
@@ -21,6 +21,7 @@ from blkmq.dispatch.interpreted import InterpretedDriver
 from blkmq.dispatch.nouns import page_store, xarray
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.operations import Operations
+from blkmq.mq.req_op import ReqFlag
 from blkmq.testing.random_programs.names import EDGES
 from blkmq.testing.random_programs.stage import ENUMS
 
@@ -99,7 +100,7 @@ class State:
 
     def held(self, noun: str, value: Any) -> object:
         """What a noun holds."""
-        return (_COMPILED if self.compiled else _INTERPRETED)[noun](self, value)
+        return (_COMPILED if self.compiled else _INTERPRETED)[noun](value)
 
     def empty(self, target: Any, field: Field) -> None:
         """Makes a noun what it was at first."""
@@ -109,6 +110,8 @@ class State:
         if not self.compiled:
             if field.noun == "Request":
                 setattr(target, field.name, None)
+            elif field.noun in CALLERS:
+                ctypes.memset(ctypes.addressof(value.record), 0, ctypes.sizeof(value.record))
             else:
                 object.__setattr__(target, field.name, type(value)())
         elif field.noun == "PageStore":
@@ -141,6 +144,8 @@ def _objects(executable: Executable, running: RunningSet) -> tuple[Any, Any, Any
 def _random_value(random: Random, field: Field) -> int:
     if field.enum == "bool":
         return random.getrandbits(1)
+    if field.enum == "ReqFlag":
+        return random.choice([int(flag) for flag in ReqFlag]) | random.choice((0, int(ReqFlag.FUA)))
     if field.enum:
         return random.choice(list(ENUMS[field.enum].values()))
     assert field.sized is not None
@@ -204,24 +209,39 @@ def _listed(ring: Any) -> list[int]:
     return [words[i % ring.capacity] for i in range(ring.head, ring.tail)]
 
 
-Look = Callable[[State, Any], object]
+Look = Callable[[Any], object]
+
+
+def _timer(record: Any) -> object:
+    """All but the time, which no two runs share."""
+    return bool(record.heap_index) and (record.rq, record.slot)
+
+
+def _work(record: Any) -> object:
+    return bool(record.queued) and (record.rq, record.slot)
+
+
 _COMPILED: dict[str, Look] = {
-    "Atomic": lambda state, noun: noun.value,
-    "SpinLock": lambda state, noun: bool(noun.owner),
-    "Mutex": lambda state, noun: bool(noun.owner),
-    "PageStore": lambda state, noun: dict(sorted(_pages(noun).items())),
-    "XArray": lambda state, noun: dict(sorted(_entries(noun).items())),
-    "BadBlocks": lambda state, noun: _bad_ranges(noun),
-    "RequestList": lambda state, noun: _listed(noun),
-    "Request": lambda state, noun: noun.handle,
+    "Atomic": lambda noun: noun.value,
+    "SpinLock": lambda noun: bool(noun.owner),
+    "Mutex": lambda noun: bool(noun.owner),
+    "PageStore": lambda noun: dict(sorted(_pages(noun).items())),
+    "XArray": lambda noun: dict(sorted(_entries(noun).items())),
+    "BadBlocks": lambda noun: _bad_ranges(noun),
+    "RequestList": lambda noun: _listed(noun),
+    "Request": lambda noun: noun.handle,
+    "HrTimer": lambda noun: _timer(noun),
+    "Work": lambda noun: _work(noun),
 }
 _INTERPRETED: dict[str, Look] = {
-    "Atomic": lambda state, noun: noun.load(),
-    "SpinLock": lambda state, noun: bool(noun._owner),
-    "Mutex": lambda state, noun: bool(noun._owner),
-    "PageStore": lambda state, noun: {i: _digest(bytes(page.memory)) for i, page in sorted(noun._pages.items())},
-    "XArray": lambda state, noun: dict(sorted(noun._values.items())),
-    "BadBlocks": lambda state, noun: list(noun._ranges),
-    "RequestList": lambda state, noun: [rq.handle for rq in noun._requests],
-    "Request": lambda state, noun: noun.handle if noun else 0,
+    "Atomic": lambda noun: noun.load(),
+    "SpinLock": lambda noun: bool(noun._owner),
+    "Mutex": lambda noun: bool(noun._owner),
+    "PageStore": lambda noun: {i: _digest(bytes(page.memory)) for i, page in sorted(noun._pages.items())},
+    "XArray": lambda noun: dict(sorted(noun._values.items())),
+    "BadBlocks": lambda noun: list(noun._ranges),
+    "RequestList": lambda noun: [rq.handle for rq in noun._requests],
+    "Request": lambda noun: noun.handle if noun else 0,
+    "HrTimer": lambda noun: _timer(noun.record),
+    "Work": lambda noun: _work(noun.record),
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
+import itertools
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -71,6 +72,8 @@ class InProcessDisk:
         self._door = door
         self._disk = door.running.disks[index]
         self.index = index
+        self._turns = itertools.count()  #: threads take hardware queues in turn, and keep them
+        self._turn = threading.local()
 
     # --- what it is ---------------------------------------------------------------------------------------
     @property
@@ -117,6 +120,10 @@ class InProcessDisk:
         length = self._ask("get_unique_id", id_type)
         return self._door.running.unique_id()[:length]
 
+    def _must_be_open(self) -> None:
+        if not self._door.open:
+            raise OSError(errno.ENODEV, f"{self.name} is gone")
+
     def _ask(self, slot: str, *arguments: int) -> int:
         """What the driver answers; a negative errno is an OSError."""
         if not self._door.running.executable.has(slot):
@@ -128,11 +135,13 @@ class InProcessDisk:
 
     def quiesce(self) -> None:
         """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""
+        self._must_be_open()
         for thread in self._door.queues:
             thread.quiesce()
 
     def unquiesce(self) -> None:
         """Issues again what waited. C: ``blk_mq_unquiesce_queue``."""
+        self._must_be_open()
         for thread in self._door.queues:
             thread.unquiesce()
 
@@ -183,10 +192,16 @@ class InProcessDisk:
         queue: int | None = None,
     ) -> Future[bytes]:
         """Sends any operation, to a hardware queue of one's choice if need be; the future holds what was read."""
+        op, flags = ReqOp(op), ReqFlag(flags)
+        if data is not None:
+            data = bytes(memoryview(data))  # what is no buffer is a TypeError here
+        if queue is not None and not 0 <= queue < len(self._door.queues):
+            raise ValueError(f"queue {queue}: {self.name} has {len(self._door.queues)}")
+        if not isinstance(offset, int) or not isinstance(nr_bytes, int):
+            raise TypeError(f"offset {offset!r} and length {nr_bytes!r} are bytes, as int")
         limits = self._disk.limits
         done: Future[bytes] = Future()
-        if not self._door.open:
-            raise OSError(errno.ENODEV, f"{self.name} is gone")
+        self._must_be_open()
         if op is ReqOp.FLUSH and not limits.features & BLK_FEAT_WRITE_CACHE:
             done.set_result(b"")  # nothing to flush: the block layer does not ask the driver
             return done
@@ -257,7 +272,10 @@ class InProcessDisk:
             kind = HctxType.READ
         tag_set = self._door.running.tag_set
         queues = tag_set.queues(kind) or tag_set.queues(HctxType.DEFAULT)
-        return queues[threading.get_ident() // 64 % len(queues)]
+        if not hasattr(self._turn, "number"):
+            self._turn.number = next(self._turns)
+        turn: int = self._turn.number
+        return queues[turn % len(queues)]
 
     # --- awaited ------------------------------------------------------------------------------------------
     async def aread(self, offset: int, nr_bytes: int) -> bytes:
@@ -304,6 +322,7 @@ def _joined(pieces: list[Operation], op: ReqOp, buffer: ctypes.Array[ctypes.c_ch
             else:
                 whole.set_result(buffer.raw if buffer is not None and op is ReqOp.READ else b"")
 
+    whole.set_running_or_notify_cancel()  # its pieces are under way: too late to cancel
     for piece in pieces:
         piece.future.add_done_callback(on_done)
     return whole

@@ -32,11 +32,14 @@ class Operation:
     buffer: ctypes.Array[ctypes.c_char] | None
     future: Future[bytes] = field(default_factory=Future)
 
-    def finish(self, status: BlkStatus) -> None:
-        """Hands the result to the client."""
+    def finish(self, status: BlkStatus, why: str = "") -> None:
+        """Hands the result to the client; ``why`` is the driver's own error, if it made one."""
         if not self.future.set_running_or_notify_cancel():
             return
         if status is not BlkStatus.OK:
-            self.future.set_exception(DiskError(status, self.op, self.sector))
+            error = DiskError(status, self.op, self.sector)
+            if why:
+                error.add_note(why)
+            self.future.set_exception(error)
         else:
             self.future.set_result(self.buffer.raw if self.buffer is not None and self.op is ReqOp.READ else b"")

@@ -55,14 +55,20 @@ class QueueThread(threading.Thread):
 
     def quiesce(self) -> None:
         """Stops issuing, and waits until the thread has seen it."""
-        self.queue.stopped = 1
-        self._turned.clear()
-        self.wake()
+        with self._gate:
+            if self._is_over:
+                return
+            self.queue.stopped = 1
+            self._turned.clear()
+            self.wake()
         self._turned.wait()
+        self.running.executable.settle()
 
     def unquiesce(self) -> None:
-        self.queue.stopped = 0
-        self.wake()
+        with self._gate:
+            if not self._is_over:
+                self.queue.stopped = 0
+                self.wake()
 
     def run(self) -> None:
         serve = self.running.executable.engine.serve
@@ -126,7 +132,13 @@ class QueueThread(threading.Thread):
             link = request.next
             status = BlkStatus(status_of(request))
             put_tag(self.running.record, self.queue, index)
-            self.in_flight.pop(index).finish(status)
+            self.in_flight.pop(index).finish(status, self._why(status, index))
+
+    def _why(self, status: BlkStatus, index: int) -> str:
+        """What the driver did wrong with a request that failed, with file and line; "" if nothing was reported."""
+        if status is BlkStatus.OK:
+            return ""
+        return next((str(report) for report in reversed(list(self.running.reports())) if report.tag == index), "")
 
 
 class WorkThread(threading.Thread):
