@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from blkmq.compiler import arithmetic, c_build, checked, intervals, logic
-from blkmq.compiler.c_expression import Binary
+from blkmq.compiler.c_printer import print_c
 from blkmq.compiler.c_statement import FunctionPrinter
 from blkmq.compiler.numba_expression import Expressions
 from blkmq.compiler.numba_printer import _Body
+from blkmq.compiler.program import Binary
 from tests.equivalence.sampling import Sample
 
 INCLUDE = '#include "contract.h"\n'
@@ -32,7 +33,7 @@ def defining(name: str, text: str) -> Plant:
 
 def rewriting(pattern: str, by: str) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        printed = c_build.print_c
+        printed = print_c
         patch.setattr(c_build, "print_c", lambda program: re.sub(pattern, by, printed(program)))
 
     return plant

@@ -78,7 +78,7 @@ class DiskMachine(RuleBasedStateMachine):
         executable = (
             executable_for([driver], self.target)
             if self.target == "interpreted"
-            else compiled(self.driver, self.target)
+            else compiled(self.driver, self.target)  # type: ignore[arg-type]
         )
         self.running = RunningSet([driver], executable)
         self.disk = Door(self.running).disks[0]

@@ -122,11 +122,12 @@ def test_a_disk_that_is_gone_says_so(target: str, ask: Callable[[InProcessDisk],
 
 def test_wrong_arguments_are_refused_before_anything_is_sent() -> None:
     with served(RamDisk(size=1), "interpreted") as disk:
-        for wrong in (
+        calls: list[Callable[[], object]] = [
             lambda: disk.submit(99, 0, 512),  # type: ignore[arg-type]
             lambda: disk.submit(ReqOp.READ, 0, 512, queue=-1),
             lambda: disk.submit(ReqOp.READ, 0, 512, queue=9),
-        ):
+        ]
+        for wrong in calls:
             with pytest.raises(ValueError, match=r"99|queue"):
                 wrong()
         with pytest.raises(TypeError):

@@ -197,7 +197,6 @@ def test_guards() -> None:
         Guard(5, Check.RANGE, Fault.VALUE, A, sized=Sized("s16", 16, True)),
         Guard(5, Check.MEMBER, Fault.STATUS, A, members=(-3, 0, 1, 2, 9)),
         Guard(5, Check.ASSERT, Fault.ASSERT, Compare(BOOL, "<", A, B)),
-        Guard(5, Check.PRESENT, Fault.ABSENT, Truth(BOOL, A)),
     ]
     running = Running([[guard, Return(6, ONE)] for guard in guards])
     assert running.fault(0, 9, 0) == (Fault.ZERO_DIVISION, 9, 5)

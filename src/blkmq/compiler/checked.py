@@ -15,8 +15,8 @@ from enum import IntEnum, IntFlag
 from typing import Any, NoReturn
 
 from blkmq.compiler.fuel import frame
-from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.at_rest import bits_of
+from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import (
     DriverAssertionError,
     DriverDivisionError,

@@ -190,7 +190,8 @@ class _Rewriter(ast.NodeTransformer):
             own = ast.Name(self.self_name, ast.Load())
             return self.call("super", self.super_of, own, at=node)
         value = self._global(func)
-        if isinstance(value, type) and issubclass(value, IntEnum | IntFlag) and len(node.args) == 1 and not node.keywords:
+        is_enum = isinstance(value, type) and issubclass(value, IntEnum | IntFlag)
+        if is_enum and len(node.args) == 1 and not node.keywords:
             return self.call("member", checked.member, func, *node.args, at=node)
         if value is abs:
             node.func = ast.copy_location(self.twin("abs", checked.absolute), func)

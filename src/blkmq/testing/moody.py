@@ -10,8 +10,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from blkmq import (
-    BLK_FEAT_WRITE_CACHE, PAGE_SHIFT, PAGE_SIZE, SECTOR_SHIFT, SZ_1M, BlkEhTimerReturn, BlkStatus, Errno, HrTimer,
-    HwCtx, Operations, PageStore, QueueLimits, ReqFlag, ReqOp, Request, TagSet, Work, u8, u32, u64,
+    BLK_FEAT_WRITE_CACHE,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    SECTOR_SHIFT,
+    SZ_1M,
+    BlkEhTimerReturn,
+    BlkStatus,
+    Errno,
+    HrTimer,
+    HwCtx,
+    Operations,
+    PageStore,
+    QueueLimits,
+    ReqFlag,
+    ReqOp,
+    Request,
+    TagSet,
+    Work,
+    u8,
+    u32,
+    u64,
 )  # fmt: skip
 
 
@@ -113,7 +132,7 @@ class Moody(Operations):
 
     def is_first_visit(self, rq: Request) -> bool:
         rq.pdu.visits += 1
-        return rq.pdu.visits == 1
+        return int(rq.pdu.visits) == 1
 
     def end_abandoned(self, hctx: HwCtx) -> None:
         """Ends a request that has timed out: counted, reported, ignored."""
@@ -169,6 +188,7 @@ class Moody(Operations):
                 page = self.store.get(position >> PAGE_SHIFT)
                 if is_write:
                     page = self.store.get_or_alloc(position >> PAGE_SHIFT)
+                    assert page is not None
                     position += segment.copy_to_page(page, position % PAGE_SIZE)
                 elif page is None:
                     position += segment.zero(PAGE_SIZE - position % PAGE_SIZE)

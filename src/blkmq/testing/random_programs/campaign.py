@@ -63,7 +63,8 @@ def run_module(
             text = f"seed {seed}, program {difference.case.program}: {difference}"
             if minimise and len(result.reports) < REPORTS_PER_MODULE:
                 shorter, last = minimised(module, difference, directory)
-                text += f"\nshortened: {last}\n--- {shorter.aids_name}.py\n{shorter.aids}\n--- {shorter.name}.py\n{shorter.driver}"
+                text += f"\nshortened: {last}\n--- {shorter.aids_name}.py\n{shorter.aids}"
+                text += f"\n--- {shorter.name}.py\n{shorter.driver}"
             result.reports.append(text)
     result.seconds = time.monotonic() - begin
     return result

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from blkmq.compiler.refused import Refused
@@ -66,7 +67,7 @@ def compare(module: Module, cases: Sequence[Case], directory: Path, targets: Seq
             runner.close()
     comparison.faults.update(outcome.fault.name for outcome in outcomes[targets[0]])
     for number, case in enumerate(cases):
-        for one, other in zip(targets, targets[1:], strict=False):
+        for one, other in pairwise(targets):
             reference = outcomes[one][number]
             if one == "interpreted" and reference.fault is Fault.OVERFLOW:
                 continue

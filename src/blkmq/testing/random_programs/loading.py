@@ -37,9 +37,8 @@ def loaded(module: Module, directory: Path) -> Iterator[type[Operations]]:
     """The module's driver class, from files that are there meanwhile."""
     names = {module.aids_name: module.aids, module.name: module.driver}
     try:
-        for name, text in names.items():
-            made = _load(name, directory / f"{name}.py", text)
-        yield made.Stage
+        made = [_load(name, directory / f"{name}.py", text) for name, text in names.items()]
+        yield made[-1].Stage
     finally:
         for name in names:
             sys.modules.pop(name, None)
@@ -48,7 +47,8 @@ def loaded(module: Module, directory: Path) -> Iterator[type[Operations]]:
 def _load(name: str, path: Path, text: str) -> ModuleType:
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.dont_write_bytecode, before = True, sys.dont_write_bytecode

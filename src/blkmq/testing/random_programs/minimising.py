@@ -36,7 +36,7 @@ def minimised(module: Module, difference: Difference, directory: Path) -> tuple[
             changed = _changed(getattr(best, part), number)
             if changed is None:
                 break
-            if not accept(dataclasses.replace(best, **{part: changed})):
+            if not accept(dataclasses.replace(best, **{part: changed})):  # type: ignore[arg-type]
                 number += 1
     accept(_without_idle_fields(best))
     return best, found

@@ -173,6 +173,7 @@ class Simple(Expressions):
         self.known = None
         return True
 
+
 SIMPLE: list[tuple[int, Callable[[Simple], bool]]] = [
     (12, Simple.assign), (6, Simple.augment), (7, Simple.store), (2, Simple.byte), (3, Simple.verb),
     (2, Simple.request_verb), (1, Simple.keep), (1, Simple.return_if_absent), (3, Simple.call_statement),

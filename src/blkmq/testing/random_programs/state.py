@@ -37,7 +37,7 @@ class State:
     def __init__(self, running: RunningSet, cls: type[Operations]) -> None:
         executable = running.executable
         self.compiled = isinstance(executable, CompiledDriver)
-        self.objects = dict(zip(ROLES, _objects(executable, running), strict=True))
+        self.objects: dict[str, Any] = dict(zip(ROLES, _objects(executable, running), strict=True))
         _, own, pdu, hw, shared = records_of(cls, None)
         self.fields = {
             role: [field for field in record.fields if not field.record]

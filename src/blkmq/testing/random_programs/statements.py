@@ -156,7 +156,7 @@ class Statements(Simple):
         if not self.may_hang:
             return False
         endless = self.chance(0.3)
-        test, when_true, when_false = ("True", set(), set()) if endless else self.condition()
+        test, when_true, _ = ("True", set(), set()) if endless else self.condition()
         self.put(f"while {test}:")
         self.depth += 1
         self.put(f"if {self.truth(2)}:")
@@ -200,6 +200,7 @@ class Statements(Simple):
         self.known = self.block()
         self.held.pop()
         return True
+
 
 COMPOUND: list[tuple[int, Callable[[Statements], bool]]] = [
     (9, Statements.if_), (5, Statements.for_range), (2, Statements.counted_while), (2, Statements.while_),
