@@ -28,7 +28,7 @@ docs: $(VENV)/stamp  ## the documentation, in build/docs
 	$(BIN)/sphinx-build -W --keep-going docs build/docs
 
 equivalence: $(VENV)/stamp  ## 20,000 random programs on all targets (takes an hour)
-	$(BIN)/python -m blkmq.testing.random_programs --count 20000 $(EQUIVALENCE_ARGS)
+	$(BIN)/python -m blkmq.testing.random_programs --count 20000 --write docs/reference/equivalence.md $(EQUIVALENCE_ARGS)
 
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
 	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)

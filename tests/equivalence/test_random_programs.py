@@ -1,20 +1,69 @@
 # SPDX-License-Identifier: MIT
-"""Random programs mean the same on all targets; ``make equivalence`` compares more of them."""
+"""Random programs behave the same on all targets, up to the first overflow that ``interpreted`` reports."""
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from blkmq.testing.random_programs.campaign import run_many
+from blkmq.testing.random_programs.campaign import Result, run_many
+from blkmq.testing.random_programs.comparing import compare
+from blkmq.testing.random_programs.minimising import minimised
+from blkmq.testing.random_programs.modules import accepted_module
+from tests.equivalence.sampling import Sample
 
-SEED, NR_PROGRAMS = 1, 500
+SEED = 1
+COUNT = 500
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return run_many(SEED, COUNT)
 
 
 @pytest.mark.slow
-def test_random_programs_mean_the_same_on_all_targets() -> None:
-    result = run_many(SEED, NR_PROGRAMS)
-    assert not result.reports, "\n\n".join(result.reports)
-    assert result.nr_programs >= NR_PROGRAMS
-    # The comparison is worth something only if most programs end well, and many kinds of error come up.
-    assert result.faults["NONE"] > result.nr_calls // 4
-    assert len(result.faults) >= 6
+def test_all_targets_agree(result: Result) -> None:
+    assert result.nr_programs >= COUNT
+    if result.reports:
+        pytest.fail("\n\n".join(result.reports), pytrace=False)
+
+
+@pytest.mark.slow
+def test_the_programs_go_everywhere(result: Result) -> None:
+    """Most calls come to their end, and all kinds of error occur."""
+    assert result.faults["NONE"] > result.nr_calls / 2
+    assert result.faults["OVERFLOW"] < result.nr_calls / 10
+    kinds = {"INDEX", "VALUE", "ZERO_DIVISION", "SHIFT", "FUEL", "STALE", "STATE", "STATUS", "ABSENT", "ASSERT"}
+    assert kinds <= set(result.faults)
+    assert "PYTHON" not in result.faults
+
+
+def test_a_seed_means_the_same_programs_for_ever(sample: Sample, tmp_path: Path) -> None:
+    module = sample.module
+    again = accepted_module(module.seed, module.number, range(50), tmp_path)
+    assert again == module
+
+
+def test_the_programs_have_all_that_the_subset_has(sample: Sample) -> None:
+    nodes = {type(node) for node in ast.walk(ast.parse(sample.module.driver))}
+    assert nodes >= {
+        ast.While, ast.For, ast.If, ast.With, ast.Assert, ast.Break, ast.Continue, ast.AugAssign, ast.AnnAssign, ast.NamedExpr,
+        ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Invert, ast.USub, ast.UAdd,
+        ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift, ast.BitAnd, ast.BitOr, ast.BitXor,
+        ast.Subscript, ast.keyword,
+    }  # fmt: skip
+
+
+def test_a_program_that_differs_is_shortened(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: None
+) -> None:
+    from tests.equivalence.test_planted_bugs import IN_C
+
+    IN_C["division rounds to zero"](monkeypatch)
+    difference = sample.compare("interpreted", "c").differences[0]
+    shorter, last = minimised(sample.module, difference, tmp_path, seconds=10)
+    assert len(shorter.driver) < len(sample.module.driver) / 4
+    assert "//" in shorter.driver
+    assert compare(shorter, [last.case], tmp_path, ("interpreted", "c")).differences

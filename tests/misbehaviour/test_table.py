@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import Fault
 from blkmq.testing.misbehaviour import outcome
 from blkmq.testing.misbehaviour.play import SANITIZED, TARGETS, play
@@ -49,12 +48,3 @@ def test_every_line_that_a_report_names_is_marked_and_no_mark_is_left_over() -> 
                 assert row.place()[1] > 0, f"{row.name} has no mark in {inspect.getsourcefile(row.driver)}"
     for file in FOLDER.glob("*.py"):
         assert set(outcome.marks(file)) <= names, file
-
-
-def test_an_error_is_never_a_success() -> None:
-    """A fault that ends a request ends it with an error, unless it has ended already or has none."""
-    for row in ROWS:
-        for one in (row.interpreted, row.compiled):
-            if one.nr_errors and one.status is BlkStatus.OK and not one.after_removal:
-                assert row.why
-            assert one.nr_errors + one.nr_stale_ends == one.nr_reports

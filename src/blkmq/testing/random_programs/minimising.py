@@ -17,9 +17,11 @@ SECONDS = 120
 Change = Callable[[ast.Module], bool]  #: changes a tree in place; whether it found what to change
 
 
-def minimised(module: Module, difference: Difference, directory: Path) -> tuple[Module, Difference]:
+def minimised(
+    module: Module, difference: Difference, directory: Path, seconds: float = SECONDS
+) -> tuple[Module, Difference]:
     """The shortest text found in which the call still differs, and how."""
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     best, found = module, difference
 
     def accept(candidate: Module) -> bool:

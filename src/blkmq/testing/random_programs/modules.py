@@ -17,7 +17,7 @@ from blkmq.testing.random_programs.names import BOOL, HW_CTX, INT, PAGE, REQUEST
 from blkmq.testing.random_programs.stage import PARAMETERS, aids_text, driver_text
 from blkmq.testing.random_programs.statements import Statements
 
-PROGRAMS_PER_MODULE = 50
+PROGRAMS_PER_MODULE = 84
 CONSTANTS_REFUSED = (
     "overflow",
     "index",
@@ -102,6 +102,7 @@ def _program(random: Random, number: int, helpers: Sequence[Helper]) -> str:
     writer = Statements(random, helpers, INT, calls_left=random.choice((0, 1, 1, 2, 3)), may_hang=True)
     writer.kinds = {"hctx": HW_CTX, "rq": REQUEST, "a": INT, "b": INT, "flag": BOOL, "level": "Level"}
     writer.learn(*writer.kinds)
+    writer.fixed = {"rq", "hctx"}
     if writer.chance(0.5):
         writer.depth = 1
         writer.put("rq.start()")

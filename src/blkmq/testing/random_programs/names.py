@@ -64,7 +64,7 @@ class Names:
     calls_left: int = 3
     may_hang: bool = False  #: its loops may have no end; if others called it, they would never get on
     nested: bool = False  #: within an index
-    counts: set[str] = field(default_factory=set)  #: locals that count a loop, which its body leaves alone
+    fixed: set[str] = field(default_factory=set)  #: locals that are left alone: a loop's count, the request
 
     # --- choosing -------------------------------------------------------------------------------------------
     def one_of(self, values: Iterable[T]) -> T:
@@ -90,12 +90,12 @@ class Names:
 
     def target(self, kind: str, new: float = 0.4) -> str:
         """A local to assign to: one that is known, or a new one."""
-        here = [name for name in self.locals_of(kind) if name not in self.counts]
+        here = [name for name in self.locals_of(kind) if name not in self.fixed]
         if here and not self.chance(new):
             return self.one_of(here)
         for _ in range(20):
             name = self.one_of(TAKEN_NAMES if self.chance(0.2) else PLAIN_NAMES)
-            if self.kinds.get(name, kind) == kind and name not in self.counts:
+            if self.kinds.get(name, kind) == kind and name not in self.fixed:
                 self.kinds[name] = kind
                 return name
         return self.fresh(kind)

@@ -40,7 +40,7 @@ class Simple(Expressions):
         return True
 
     def augment(self) -> bool:
-        names = [name for name in self.locals_of(INT) if name not in self.counts]
+        names = [name for name in self.locals_of(INT) if name not in self.fixed]
         if not names:
             return False
         self.put(f"{self.one_of(names)} {self._augmented(2)}")

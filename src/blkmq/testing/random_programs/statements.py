@@ -138,7 +138,7 @@ class Statements(Simple):
         if self.chance(0.5):
             self.put(f"{name} = {self.random.randrange(7)}")
             self.learn(name)
-            self.counts.add(name)
+            self.fixed.add(name)
             self.put(f"while {name} > 0:" if self.chance(0.7) else f"while {name} > 0 and {self.truth(2)}:")
             self.depth += 1
             self.put(f"{name} -= 1")
@@ -146,7 +146,7 @@ class Statements(Simple):
         else:
             self.put(f"{name} = {self.random.randrange(2, 9)}")
             self.learn(name)
-            self.counts.add(name)
+            self.fixed.add(name)
             self.put(f"while ({name} := {name} - 1) >= {self.one_of((0, 1))}:")
         self._loop(name)
         return True
