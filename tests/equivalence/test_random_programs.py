@@ -49,10 +49,10 @@ def test_a_seed_means_the_same_programs_for_ever(sample: Sample, tmp_path: Path)
 def test_the_programs_have_all_that_the_subset_has(sample: Sample) -> None:
     nodes = {type(node) for node in ast.walk(ast.parse(sample.module.driver))}
     assert nodes >= {
-        ast.While, ast.For, ast.If, ast.With, ast.Assert, ast.Break, ast.Continue, ast.AugAssign, ast.AnnAssign, ast.NamedExpr,
-        ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Invert, ast.USub, ast.UAdd,
-        ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift, ast.BitAnd, ast.BitOr, ast.BitXor,
-        ast.Subscript, ast.keyword,
+        ast.While, ast.For, ast.If, ast.With, ast.Assert, ast.Break, ast.Continue, ast.AugAssign, ast.AnnAssign,
+        ast.NamedExpr, ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot,
+        ast.Invert, ast.USub, ast.UAdd, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift,
+        ast.BitAnd, ast.BitOr, ast.BitXor, ast.Subscript, ast.keyword,
     }  # fmt: skip
 
 
