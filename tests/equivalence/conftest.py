@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.sampling import Sample, sample_of
+from tests.equivalence.sampling import Samples
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    return sample_of(50, tmp_path_factory.mktemp("programs"))
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    return Samples(tmp_path_factory.mktemp("programs"), 30)
 
 
 @pytest.fixture(scope="session")
-def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+def small_samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """For what takes long to compile."""
-    return sample_of(12, tmp_path_factory.mktemp("programs"))
+    return Samples(tmp_path_factory.mktemp("programs"), 12)
 
 
 @pytest.fixture

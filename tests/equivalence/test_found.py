@@ -53,6 +53,22 @@ FOUND = {
         """,
     "in looks at what was made of all members": "return int(a in (a, b // (b & 0)))",
     "flags and negative numbers are numbers": "return (rq.flags | -3) ^ ~rq.flags ^ (rq.flags ^ -1)",
+    "an ended request's field takes no value": """
+        rq.start()
+        rq.end()
+        rq.pdu.small = -1
+        return a
+        """,
+    "an index is looked at before the value": """
+        hctx.data.bytes_[a | 4] = -1
+        return b
+        """,
+    "an empty set of flags is one, and other bits are none": """
+        hctx.data.marks = hctx.data.marks ^ hctx.data.marks
+        rq.pdu.marks = ReqFlag(a)
+        return b
+        """,
+    "gcc sees an index that is never right": "return hctx.data.bytes_[(Mode.OFF >> a) % 2 - 1]",
     "locals are named like what is printed": """
         with self.lock:
             with hctx.data.lock:

@@ -12,7 +12,8 @@ from blkmq.testing.random_programs.campaign import Result, run_many
 from blkmq.testing.random_programs.comparing import compare
 from blkmq.testing.random_programs.minimising import minimised
 from blkmq.testing.random_programs.modules import accepted_module
-from tests.equivalence.sampling import Sample
+from tests.equivalence.sampling import Samples
+from tests.equivalence.test_planted_bugs import IN_C, WITHIN
 
 SEED = 1
 COUNT = 500
@@ -40,29 +41,27 @@ def test_the_programs_go_everywhere(result: Result) -> None:
     assert "PYTHON" not in result.faults
 
 
-def test_a_seed_means_the_same_programs_for_ever(sample: Sample, tmp_path: Path) -> None:
-    module = sample.module
-    again = accepted_module(module.seed, module.number, range(50), tmp_path)
-    assert again == module
+def test_a_seed_means_the_same_programs_for_ever(samples: Samples, tmp_path: Path) -> None:
+    module = samples[0].module
+    assert accepted_module(module.seed, module.number, range(samples.size), tmp_path) == module
 
 
-def test_the_programs_have_all_that_the_subset_has(sample: Sample) -> None:
-    nodes = {type(node) for node in ast.walk(ast.parse(sample.module.driver))}
-    assert nodes >= {
+def test_the_programs_have_all_that_the_subset_has(samples: Samples) -> None:
+    texts = [samples[number].module.driver for number in range(4)]
+    assert {type(node) for text in texts for node in ast.walk(ast.parse(text))} >= {
         ast.While, ast.For, ast.If, ast.With, ast.Assert, ast.Break, ast.Continue, ast.AugAssign, ast.AnnAssign,
-        ast.NamedExpr, ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot,
-        ast.Invert, ast.USub, ast.UAdd, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift,
-        ast.BitAnd, ast.BitOr, ast.BitXor, ast.Subscript, ast.keyword,
+        ast.NamedExpr, ast.IfExp, ast.And, ast.Or, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Invert, ast.USub,
+        ast.UAdd, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift, ast.BitAnd, ast.BitOr,
+        ast.BitXor, ast.Subscript, ast.keyword,
     }  # fmt: skip
 
 
-def test_a_program_that_differs_is_shortened(
-    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: None
-) -> None:
-    from tests.equivalence.test_planted_bugs import IN_C
-
+@pytest.mark.usefixtures("own_cache")
+def test_a_program_that_differs_is_shortened(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     IN_C["division rounds to zero"](monkeypatch)
-    difference = sample.compare("interpreted", "c").differences[0]
+    found = samples.first_difference("interpreted", "c", within=WITHIN)
+    assert found
+    sample, difference = found
     shorter, last = minimised(sample.module, difference, tmp_path, seconds=10)
     assert len(shorter.driver) < len(sample.module.driver) / 4
     assert "//" in shorter.driver

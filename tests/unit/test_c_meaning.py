@@ -197,6 +197,7 @@ def test_guards() -> None:
         Guard(5, Check.RANGE, Fault.VALUE, A, sized=Sized("s16", 16, True)),
         Guard(5, Check.MEMBER, Fault.STATUS, A, members=(-3, 0, 1, 2, 9)),
         Guard(5, Check.ASSERT, Fault.ASSERT, Compare(BOOL, "<", A, B)),
+        Guard(5, Check.HOLDS, Fault.ABSENT, Truth(BOOL, A)),
     ]
     running = Running([[guard, Return(6, ONE)] for guard in guards])
     assert running.fault(0, 9, 0) == (Fault.ZERO_DIVISION, 9, 5)
@@ -230,7 +231,7 @@ def test_fields() -> None:
     assert running(1, 3, 254) == 1
     assert running.state.counts[3] == 255
     assert running.fault(1, 3, 255) == (Fault.VALUE, 256, 3)
-    assert running.fault(1, 9, 255) == (Fault.VALUE, 256, 3)  # the value first, then the way to the field
+    assert running.fault(1, 9, 255) == (Fault.INDEX, 9, 3)  # the way to the field first, then the value, as in Python
     assert running.state.counts[3] == 255
     assert running(2, 0, S64_MAX) == S64_MAX
     assert running.fault(2, 0, -1) == (Fault.VALUE, -1, 3)

@@ -146,10 +146,10 @@ class FunctionPrinter(Lines):
             self._mark(s.line)
         value = expression(s.value)
         sized = s.place.field.sized
+        what = self._lvalue(s.place, s.line)  # as in Python: what cannot be reached takes no value
         if not s.checked and sized is not None:
             value = self._once("stored", s.value, s.line)
             self._leave_if(f"blkmq_bad_value(call, {value}, {bounds_of(sized)})", s.line)
-        what = self._lvalue(s.place, s.line)
         if s.place.field.noun:
             self._call("", "blkmq_kept_request_store", ["call", f"&{what}", value], s.line)
         else:

@@ -224,10 +224,10 @@ class _Body:
         if stmt.value.type.kind is Kind.BOOL:
             value = f"(1 if {value} else 0)"
         field = stmt.place.field
+        place = self.place(stmt.place, stmt.line)  # as in Python: what cannot be reached takes no value
         if not stmt.checked and field.sized is not None:
             self.mark(stmt.line)
             self.in_range(value, field.sized)
-        place = self.place(stmt.place, stmt.line)
         self.put(f"{place}{'.handle' if field.noun == 'Request' else ''} = {value}")
 
     def in_range(self, value: str, sized: Sized) -> None:
