@@ -118,9 +118,9 @@ static s64 tiny_count(struct blkmq_call *call, struct tiny *self, s64 n, s64 div
 		old = READ_ONCE(self->counts[i]);
 		new = old + 1 /* ONE */;
 		call->at = BLKMQ_AT(0, 15);
-		if (unlikely(blkmq_bad_value(call, new, 0, 4294967295LL)))
-			return 0;
 		if (unlikely(blkmq_bad_index(call, i, 8)))
+			return 0;
+		if (unlikely(blkmq_bad_value(call, new, 0, 4294967295LL)))
 			return 0;
 		WRITE_ONCE(self->counts[i], new);
 		if (new > (1LL << i)) {
