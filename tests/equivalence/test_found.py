@@ -69,6 +69,9 @@ FOUND = {
         return b
         """,
     "gcc sees an index that is never right": "return hctx.data.bytes_[(Mode.OFF >> a) % 2 - 1]",
+    "elif goes on and on": "if a == 0:\n    b = 0\n"
+    + "".join(f"elif a == {n}:\n    b = {n * n}\n" for n in range(1, 120))
+    + "return b",
     "locals are named like what is printed": """
         with self.lock:
             with hctx.data.lock:

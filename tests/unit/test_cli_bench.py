@@ -145,6 +145,7 @@ def test_ctrl_c_ends_a_round_that_does_not_end() -> None:
         try:
             assert process.stderr is not None
             assert process.stderr.readline() == "started\n"
+            stdout = stderr = ""
             for _ in range(12):  # Python drops an interrupt that comes in a finalizer; a user presses again
                 process.send_signal(signal.SIGINT)
                 with contextlib.suppress(subprocess.TimeoutExpired):

@@ -180,14 +180,7 @@ class _Body:
             case Guard():
                 self.guard(stmt)
             case If():
-                self.put(f"if {self.text(stmt.test)}:")
-                at = self.at
-                self.block(stmt.then)
-                then_at, self.at = self.at, at
-                if stmt.otherwise:
-                    self.put("else:")
-                    self.block(stmt.otherwise)
-                self.at = self.at if self.at == then_at else -1
+                self.branch(stmt, "if")
             case Loop():
                 self.loop(stmt)
             case EachSegment():
@@ -211,6 +204,21 @@ class _Body:
                 self.put(f"return {value}")
             case _:
                 raise TypeError(f"no Numba text for {stmt!r}")
+
+    def branch(self, stmt: If, keyword: str) -> None:
+        self.put(f"{keyword} {self.text(stmt.test)}:")
+        at = self.at
+        self.block(stmt.then)
+        then_at, self.at = self.at, at
+        match stmt.otherwise:
+            case []:
+                pass
+            case [If() as chained]:
+                self.branch(chained, "elif")
+            case _:
+                self.put("else:")
+                self.block(stmt.otherwise)
+        self.at = self.at if self.at == then_at else -1
 
     def fetch(self, stmt: Fetch) -> None:
         place = self.place(stmt.place, stmt.line)
