@@ -63,6 +63,16 @@ FOUND = {
         hctx.data.bytes_[a | 4] = -1
         return b
         """,
+    "an absent page is found before its arguments are made": """
+        page = self.store.get(PAGE_SIZE)
+        page.zero(a // (b & 0), 0)
+        return a
+        """,
+    "an ended request is found before the index is made": """
+        rq.start()
+        rq.end()
+        return rq.pdu.words[a // (b & 0)]
+        """,
     "an empty set of flags is one, and other bits are none": """
         hctx.data.marks = hctx.data.marks ^ hctx.data.marks
         rq.pdu.marks = ReqFlag(a)

@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, ModuleType
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.compiler.arguments import bound
 from blkmq.compiler.arithmetic import absolute, extreme, in_order
-from blkmq.compiler.convert import number, test, truth
+from blkmq.compiler.convert import number, test
 from blkmq.compiler.names import is_local
 from blkmq.compiler.nouns import (
     BOOL,
@@ -23,12 +23,11 @@ from blkmq.compiler.nouns import (
     enum_type,
     signature_of_function,
 )
-from blkmq.compiler.places import Known, Thing, resolve
+from blkmq.compiler.places import Known, Thing, reach, resolve
 from blkmq.compiler.program import (
     Binary,
     Check,
     Compare,
-    Do,
     Expr,
     Guard,
     Int,
@@ -143,14 +142,12 @@ def _extreme(op: str) -> Callable[[Scope, ast.Call, list[ast.expr]], Expr]:
 def _length(scope: Scope, node: ast.Call, arguments: list[ast.expr]) -> Expr:
     thing = resolve(scope, arguments[0])
     if isinstance(thing, Place) and thing.field.length and thing.index is None:
-        if thing.root is Root.PDU:  # the way to it may raise, if nothing else does
-            scope.emit(Do(scope.line, "", "Request", "tag", thing.handle, None, "", (), S64, fallible=True))
+        reach(scope, thing)
         return Int(S64, thing.field.length)
     if isinstance(thing, Local) and thing.type.kind is Kind.SEGMENT:
         return SegmentLength(S64, thing.name)
     if isinstance(thing, Expr) and thing.type.kind is Kind.PAGE:
-        there = scope.spill(truth(scope, thing, arguments[0]), "there")
-        scope.emit(Guard(scope.line, Check.HOLDS, Fault.ABSENT, there))
+        reach(scope, thing)
         return Int(S64, PAGE_SIZE, "PAGE_SIZE")
     raise scope.refused("length", node)
 

@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 from types import ModuleType
 from typing import Any
 
-from blkmq.compiler.convert import fitted, number
+from blkmq.compiler.convert import HANDLES_OR_NONE, fitted, number
 from blkmq.compiler.intervals import fits
 from blkmq.compiler.names import is_local, known, local
 from blkmq.compiler.nouns import (
@@ -24,20 +24,25 @@ from blkmq.compiler.nouns import (
     verbs_of,
 )
 from blkmq.compiler.program import (
+    Assign,
     Bool,
+    Check,
     Do,
     Expr,
     Fetch,
     Field,
+    Guard,
     Int,
     Kind,
     Local,
     Place,
     Root,
     Store,
+    Truth,
     Type,
 )
-from blkmq.compiler.scope import Scope, lowers
+from blkmq.compiler.scope import Scope, harmless, lowers
+from blkmq.mq.errors import Fault
 
 
 @dataclass(frozen=True)
@@ -163,12 +168,33 @@ def _through(scope: Scope, root: Root, role: str, handle: Expr) -> Place:
 
 
 # --- elements -------------------------------------------------------------------------------------------
+def reach(scope: Scope, thing: Place | Expr) -> None:
+    """Emits what the way to a place may raise, or the use of an absent handle, and nothing else."""
+    if isinstance(thing, Place) and thing.root is Root.PDU:
+        scope.emit(Do(scope.line, "", "Request", "tag", thing.handle, None, "", (), S64, fallible=True))
+    elif isinstance(thing, Expr) and thing.type.kind in HANDLES_OR_NONE and thing.type.optional:
+        there = scope.spill(Truth(BOOL, thing), "there")
+        scope.emit(Guard(scope.line, Check.HOLDS, Fault.ABSENT, there))
+
+
+def reach_before(scope: Scope, thing: Place | Expr, at: int) -> None:
+    """Python goes to a place before it evaluates index or arguments, which stand in the block from ``at`` on."""
+    later = scope.out[at:]
+    if all(isinstance(s, Assign) or harmless([s]) for s in later):
+        return
+    del scope.out[at:]
+    reach(scope, thing)
+    scope.out.extend(later)
+
+
 def element(scope: Scope, node: ast.Subscript, base: Thing) -> Thing:
     """``base[index]``."""
     if isinstance(node.slice, ast.Slice):
         raise scope.refused("slice", node)
     if isinstance(base, Place) and base.field.length and base.index is None:
+        at = len(scope.out)
         index = scope.held(number(scope, node.slice), "index")
+        reach_before(scope, base, at)
         low, high = scope.interval(index)
         if high < 0 or low >= base.field.length:
             raise scope.refused("index", node, f"{base.field.name} has 0..{base.field.length - 1}")

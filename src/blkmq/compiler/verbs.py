@@ -7,7 +7,7 @@ import ast
 
 from blkmq.compiler.arguments import bound
 from blkmq.compiler.nouns import CALLERS, NONE, VERB_CLASSES, VerbSignature, signature_of_verb, verbs_of
-from blkmq.compiler.places import Known, Thing, fetch, reaching_raises
+from blkmq.compiler.places import Known, Thing, fetch, reach_before, reaching_raises
 from blkmq.compiler.program import Absent, Do, Expr, Kind, Local, Place, Root
 from blkmq.compiler.scope import Scope
 
@@ -41,7 +41,10 @@ def do(
         subject = None
     elif subject is not None:
         subject = scope.held(subject, verb.noun.lower())
+    at = len(scope.out)
     args = bound(scope, node, verb.parameters)
+    if (thing := place or subject) is not None:
+        reach_before(scope, thing, at)
     # A timer or work in the Pdu serves a request, one in the driver serves the disk.
     if place is not None and verb.noun in CALLERS and args and isinstance(args[-1], Absent) is (place.root is Root.PDU):
         raise scope.refused("caller-request", node)
