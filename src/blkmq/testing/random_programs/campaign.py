@@ -8,10 +8,10 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -70,24 +70,37 @@ def run_module(
     return result
 
 
-def _run_module(seed: int, number: int) -> Result:
-    """In a process of the pool, which most exceptions could not leave."""
-    try:
-        return run_module(seed, number)
-    except Exception:
-        return Result(PROGRAMS_PER_MODULE, reports=[f"seed {seed}, module {number}:\n{traceback.format_exc()}"])
-
-
 def run_many(seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], None] = print) -> Result:
     """Runs modules until they hold so many programs; tells what came of each."""
     begin = time.monotonic()
     total = Result()
-    modules = range(-(-nr_programs // PROGRAMS_PER_MODULE))
-    with ProcessPoolExecutor(
-        jobs or os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=MODULES_PER_PROCESS
-    ) as pool:
-        for number, result in zip(modules, pool.map(_run_module, repeat(seed), modules), strict=True):
+    jobs = jobs or os.cpu_count() or 1
+    nr_modules = -(-nr_programs // PROGRAMS_PER_MODULE)
+    for first in range(0, nr_modules, jobs * MODULES_PER_PROCESS):
+        numbers = range(first, min(first + jobs * MODULES_PER_PROCESS, nr_modules))
+        for number, result in zip(numbers, _in_processes(seed, numbers, jobs), strict=True):
             total.add(result)
             tell("\n\n".join([*result.reports, f"module {number}: {result}"]))
     total.seconds = time.monotonic() - begin
     return total
+
+
+def _in_processes(seed: int, numbers: Sequence[int], jobs: int) -> Iterator[Result]:
+    """Runs modules in fresh processes; one that kills its process is found by running it alone."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_run_module, seed, number) for number in numbers]
+        for number, future in zip(numbers, futures, strict=True):
+            try:
+                yield future.result()
+            except BrokenProcessPool as error:
+                if len(numbers) == 1:
+                    yield Result(PROGRAMS_PER_MODULE, reports=[f"seed {seed}, module {number}: {error}"])
+                else:
+                    yield from _in_processes(seed, [number], 1)
+
+
+def _run_module(seed: int, number: int) -> Result:
+    try:
+        return run_module(seed, number)
+    except Exception:  # most exceptions could not leave the process
+        return Result(PROGRAMS_PER_MODULE, reports=[f"seed {seed}, module {number}:\n{traceback.format_exc()}"])

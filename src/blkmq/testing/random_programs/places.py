@@ -19,6 +19,7 @@ from blkmq.testing.random_programs.names import (
 from blkmq.testing.random_programs.stage import CONFIG, CONSTANTS, PLACES, SIZES
 
 ENUM_FIELDS = {"Level": "level", "Mode": "mode", "BlkStatus": "status"}
+DISK_NUMBERS = ("self.disk.capacity_sectors", "self.disk.read_only", "self.tag_set.queue_depth")
 FLAG_NAMES = ("FUA", "SYNC", "META", "FAILFAST_MASK")
 REQUEST_NUMBERS = ("sector", "nr_sectors", "nr_bytes", "tag", "op", "flags", "hctx.queue_num", "hctx.data.wide")
 
@@ -54,6 +55,7 @@ class Places(Names):
             makes += [lambda p=place: f"{p}.bytes_[{self.index(4)}]", lambda p=place: f"len({p}.words)"]
         if self.own_self:
             makes.append(lambda: f"self.config.{self.one_of((*CONFIG, 'scale'))}")
+            makes.append(lambda: self.one_of(DISK_NUMBERS))
         for rq in self.locals_of(REQUEST):
             makes += [lambda rq=rq: f"{rq}.{self.one_of(REQUEST_NUMBERS)}"] * 2
         if self.has(HW_CTX):
@@ -108,6 +110,8 @@ class Places(Names):
             makes += [lambda p=place: f"{p}.flag", lambda p=place: f"{p}.flags[{self.index(2)}]"] * 2
         if self.own_self:
             makes.append(lambda: "self.config.strict")
+        if "hctx.data.lock" in self.held:
+            makes += [lambda: "hctx.data.waiting.empty()"] * 2
         for handle in (*self.locals_of(PAGE), *self.locals_of(REQUEST)):
             makes.append(lambda h=handle: f"({h} is {self.one_of(('', 'not '))}None)")
         if self.has(BOOL):

@@ -21,7 +21,7 @@ from blkmq.mq.integer import S64_MAX
 from blkmq.mq.operations import SLOT_BY_NAME, Operations
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.testing.random_programs.names import EDGES
-from blkmq.testing.random_programs.stage import ARGUMENTS, ENUMS, NR_BYTES
+from blkmq.testing.random_programs.stage import ARGUMENTS, CAPACITY, ENUMS, NR_BYTES
 from blkmq.testing.random_programs.state import State, Values
 
 FUEL = 2_000
@@ -102,6 +102,8 @@ class Runner:
         }
         outcome.state |= {name: getattr(queue, name) for name in ("requeued", "ended", "completed", "kicked")}
         outcome.state["held"] = held
+        disk = self.running.disks[0].record
+        outcome.state |= {"capacity": disk.capacity_sectors, "read only": disk.read_only}
         outcome.state |= {"stale ends": record.nr_stale_ends, "reports": record.nr_reports, "data": self.buffer.raw}
         return outcome
 
@@ -123,6 +125,9 @@ class Runner:
             piece = segment_at(segments, index)
             piece.address, piece.nr_bytes = address, nr_bytes
             address += nr_bytes
+        disk = self.running.disks[0]
+        disk.record.capacity_sectors, disk.record.read_only = CAPACITY, 0
+        disk.gen_disk.capacity_sectors, disk.gen_disk.read_only = CAPACITY, False
         queue.nr_timers, queue.next_timer_nsec, self.running.record.works = 0, S64_MAX, 0
         queue.requeued = queue.ended = queue.completed = queue.kicked = queue.now_nsec = 0
         return handle

@@ -52,8 +52,9 @@ class Simple(Expressions):
             return f"{op}= {self.divisor(depth)}"
         return f"{op}= {self.shift_count(depth) if op in ('<<', '>>') else self.integer(depth)}"
 
-    def store(self) -> bool:
-        places = self.open_places()
+    def store(self, place: str = "") -> bool:
+        """A field of a record, any or this one."""
+        places = [place] if place else self.open_places()
         if not places:
             return False
         place = self.one_of(places)
@@ -78,13 +79,33 @@ class Simple(Expressions):
             return f"{self.integer(2)} & {maximum if maximum < 1 << 62 else 'MASK'}"
         return f"{self.integer(2)} % {min(maximum, 100)}"
 
-    def byte(self) -> bool:
-        holders = [*self.locals_of(PAGE), *self.locals_of(SEGMENT)]
+    def byte(self, holder: str = "") -> bool:
+        """A byte of a page or segment, any or this one."""
+        holders = [holder] if holder else [*self.locals_of(PAGE), *self.locals_of(SEGMENT)]
         if not holders:
             return False
         place = f"{self.one_of(holders)}[{self.index(512)}]"
         self.put(f"{place} {self._augmented(1)}" if self.chance(0.3) else f"{place} = {self._fitting(255)}")
         return True
+
+    def page_verbs(self) -> bool:
+        """A page, and something done with it."""
+        if not self.own_self:
+            return False
+        page = self.target(PAGE)
+        self.put(f"{page} = self.store.{self.one_of(('get', 'get_or_alloc', 'get_or_alloc'))}({self.map_index()})")
+        self.learn(page)
+        if self.chance(0.6):
+            self.put(f"{page}.zero({self.index(4096)}, {self.index(4096)})")
+        return self.chance(0.3) or self.byte(page)
+
+    def segment_verbs(self, segment: str) -> None:
+        """Something done with a segment."""
+        forms = ("zero({})", "zero()", "advance({})", "copy_to_page({page}, {})", "copy_from_page({page}, {}, {})")
+        form = self.one_of(forms)
+        self.put(f"{segment}.{form.format(self.index(512), self.index(600), page=self.page())}")
+        if self.chance(0.5):
+            self.byte(segment)
 
     def verb(self) -> bool:
         """A verb for its effect."""
@@ -94,13 +115,8 @@ class Simple(Expressions):
         if self.own_self:
             makes.append(lambda: f"self.bad.{self.one_of(('set', 'clear'))}({self.map_index()}, {self.map_index()})")
             makes.append(lambda: f"self.store.erase({self.map_index()})")
-        for page in self.locals_of(PAGE):
-            makes += [lambda p=page: f"{p}.zero({self.index(4096)}, {self.index(4096)})"] * 2
-        for segment in self.locals_of(SEGMENT):
-            makes += [
-                lambda s=segment: f"{s}.advance({self.index(64)})",
-                lambda s=segment: f"{s}.zero({self.index(512)})",
-            ]
+            makes.append(lambda: f"self.disk.set_capacity({self.integer(1)})")
+            makes.append(lambda: f"self.disk.set_read_only({self.truth(1)})")
         if "hctx.data.lock" in self.held and self.has(REQUEST):
             makes += [lambda: f"hctx.data.waiting.add_tail({self.one_of(self.locals_of(REQUEST))})"] * 3
         text = self.made(makes)
@@ -175,7 +191,7 @@ class Simple(Expressions):
 
 
 SIMPLE: list[tuple[int, Callable[[Simple], bool]]] = [
-    (12, Simple.assign), (6, Simple.augment), (7, Simple.store), (2, Simple.byte), (3, Simple.verb),
-    (2, Simple.request_verb), (1, Simple.keep), (1, Simple.return_if_absent), (3, Simple.call_statement),
-    (1, Simple.assert_), (3, Simple.leave),
+    (12, Simple.assign), (6, Simple.augment), (7, Simple.store), (2, Simple.byte), (2, Simple.page_verbs),
+    (3, Simple.verb), (2, Simple.request_verb), (1, Simple.keep), (1, Simple.return_if_absent),
+    (3, Simple.call_statement), (1, Simple.assert_), (5, Simple.leave),
 ]  # fmt: skip

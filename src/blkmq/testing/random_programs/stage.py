@@ -33,6 +33,7 @@ PARAMETERS = "hctx: HwCtx, rq: Request, a: int, b: int, flag: bool, level: Level
 ARGUMENTS = ("a", "b", "argument_flag", "argument_level")
 NR_BYTES = (512, 512)  #: of the request's segments
 QUEUE_DEPTH = 4
+CAPACITY = 2048  #: sectors
 
 
 def _fields(*more: str) -> str:
@@ -115,7 +116,7 @@ class Stage(Base):
         tag_set.queue_depth = {QUEUE_DEPTH}
         if self.config.blocking:
             tag_set.flags |= BLK_MQ_F_BLOCKING
-        self.disk.capacity_sectors = 2048
+        self.disk.capacity_sectors = {CAPACITY}
         return Errno.OK
 
     def blend(self, one: int, other: int = 3) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from blkmq.testing.random_programs.expressions import COMPARISONS
 from blkmq.testing.random_programs.names import INT, PAGE, REQUEST, SEGMENT
 from blkmq.testing.random_programs.simple import SIMPLE, Simple
-from blkmq.testing.random_programs.stage import LOCKS
+from blkmq.testing.random_programs.stage import LOCKS, PLACES
 
 
 class Statements(Simple):
@@ -29,17 +29,17 @@ class Statements(Simple):
             self.return_()
         return self.lines
 
-    def block(self, *learned: str) -> set[str] | None:
+    def block(self, *learned: str, first: Callable[[], object] | None = None) -> set[str] | None:
         """An indented block that begins with a copy of what is known; what is known at its end."""
         before = self.known
         self.known = set(before or ()) | set(learned)
         self.depth += 1
         start = len(self.lines)
+        if first and self.chance(0.7):
+            first()
         for _ in range(self.weighted([(5, 1), (3, 2), (1, 3)])):
             if self.known is not None and (self.budget > 0 or len(self.lines) == start):
                 self.statement()
-        if len(self.lines) == start:
-            self.put("pass")
         self.depth -= 1
         after, self.known = self.known, before
         return after
@@ -108,9 +108,9 @@ class Statements(Simple):
         self.known = set.intersection(*reached) if reached else None
         return True
 
-    def _loop(self, *learned: str) -> None:
+    def _loop(self, *learned: str, first: Callable[[], object] | None = None) -> None:
         self.loops.append(len(self.held))
-        self.block(*learned)
+        self.block(*learned, first=first)
         self.loops.pop()
 
     def for_range(self) -> bool:
@@ -167,21 +167,26 @@ class Statements(Simple):
         return True
 
     def each_segment(self) -> bool:
-        requests = self.locals_of(REQUEST)
         names = [n for n in ("segment", "piece") if n not in (self.known or ())]
+        requests = self.locals_of(REQUEST)
         if not requests or not names:
             return False
         name = self.one_of(names)
         self.kinds[name] = SEGMENT
         self.put(f"for {name} in {self.one_of(requests)}.segments():")
-        if self.chance(0.3):
+        inner = self.chance(0.3)
+        if inner:
             self.depth += 1
             self.put(f"while {self.one_of((name, f'len({name}) > 0'))}:")
-            self._loop(name)
-            self.depth -= 1
-        else:
-            self._loop(name)
+        self._loop(name, first=lambda: self.segment_verbs(name))
+        self.depth -= inner
         return True
+
+    def listed(self) -> None:
+        """Something done with the list of requests, if its lock is held."""
+        if "hctx.data.lock" in self.held and self.has(REQUEST):
+            rq = self.one_of(self.locals_of(REQUEST))
+            self.put(self.one_of((f"hctx.data.waiting.add_tail({rq})", "hctx.data.waiting.pop()")))
 
     def locked(self) -> bool:
         locks = [lock for lock in LOCKS if self.may_take([lock]) and self.reachable(lock)]
@@ -197,12 +202,13 @@ class Statements(Simple):
             self.depth += 1
             self.return_()
             self.depth -= 2
-        self.known = self.block()
+        guarded = [place for place, guard in PLACES.items() if guard == lock]
+        self.known = self.block(first=lambda: self.store(guarded[0]) if guarded else self.listed())
         self.held.pop()
         return True
 
 
 COMPOUND: list[tuple[int, Callable[[Statements], bool]]] = [
     (9, Statements.if_), (5, Statements.for_range), (2, Statements.counted_while), (2, Statements.while_),
-    (3, Statements.each_segment), (5, Statements.locked),
+    (4, Statements.each_segment), (6, Statements.locked),
 ]  # fmt: skip
