@@ -8,7 +8,7 @@ from pathlib import Path
 
 from command_line import command_line
 
-from blkmq.compiler.rules import RULES
+from blkmq.compiler.frontend.rules import RULES
 from blkmq.dispatch.ownership import TABLE, State
 from blkmq.mq.operations import SLOTS, Family
 from blkmq.testing.misbehaviour.markdown import rows_as_markdown

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from blkmq.compiler import arithmetic, c_build, c_expression, checked, intervals, logic
-from blkmq.compiler.c_printer import print_c
-from blkmq.compiler.c_statement import FunctionPrinter
-from blkmq.compiler.numba_expression import Expressions
-from blkmq.compiler.numba_printer import _Body
+from blkmq.compiler.c import build, expression
+from blkmq.compiler.c.printer import print_c
+from blkmq.compiler.c.statement import FunctionPrinter
+from blkmq.compiler.frontend import arithmetic, intervals, logic
+from blkmq.compiler.interpreted import checked
+from blkmq.compiler.numba.expression import Expressions
+from blkmq.compiler.numba.printer import _Body
 from blkmq.compiler.program import Binary, Expr
 from tests.equivalence.sampling import Samples
 
@@ -31,7 +33,7 @@ def test_there_is_no_difference_without_a_bug(samples: Samples) -> None:
 def rewriting(pattern: str, by: str) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
         printed = print_c
-        patch.setattr(c_build, "print_c", lambda program: re.sub(pattern, by, printed(program)))
+        patch.setattr(build, "print_c", lambda program: re.sub(pattern, by, printed(program)))
 
     return plant
 
@@ -42,14 +44,14 @@ def defining(name: str, text: str) -> Plant:
 
 
 def shifting_in_zeroes(patch: pytest.MonkeyPatch) -> None:
-    printed = c_expression._binary
+    printed = expression._binary
 
     def binary(expr: Binary) -> tuple[str, int]:
         text, level = printed(expr)
         left, operator, right = text.partition(" >> ")
         return (f"(s64)((u64)({left}) >> ({right}))", level) if expr.op == ">>" and operator else (text, level)
 
-    patch.setattr(c_expression, "_binary", binary)
+    patch.setattr(expression, "_binary", binary)
 
 
 def leaving_without_unlocking(patch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from blkmq.compiler.c_build import build_c, load_c
+from blkmq.compiler.c.build import build_c, load_c
 from blkmq.compiler.program import (
     AsInt,
     Assign,

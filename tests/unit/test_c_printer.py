@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from blkmq import BlkStatus, HwCtx, Operations, PageStore, Request, SpinLock, s64, u32
-from blkmq.compiler.c_build import CONTRACT, build_c, run_gcc
-from blkmq.compiler.c_expression import c_name
-from blkmq.compiler.c_printer import MAX_COLUMNS, print_c, wrapped
-from blkmq.compiler.frontend import translate
+from blkmq.compiler.c.build import CONTRACT, build_c, run_gcc
+from blkmq.compiler.c.expression import c_name
+from blkmq.compiler.c.printer import MAX_COLUMNS, print_c, wrapped
+from blkmq.compiler.frontend.translate import translate
 from blkmq.compiler.program import (
     Assign,
     Binary,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from blkmq.cli.verdict import TARGETS
-from blkmq.compiler.c_printer import print_c
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.numba_printer import print_numba
+from blkmq.compiler.c.printer import print_c
+from blkmq.compiler.frontend.translate import translate
+from blkmq.compiler.numba.printer import print_numba
 from blkmq.compiler.program import Program
 from blkmq.device.driver_source import load_driver
 from blkmq.mq.configuration import configuration_of

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from blkmq.compiler import program as p
-from blkmq.compiler.frontend import spelled_slot, translate
+from blkmq.compiler.frontend.translate import spelled_slot, translate
 from blkmq.compiler.walk import expressions_in, statements_in
 from blkmq.mq.operations import SLOT_BY_NAME, SLOTS
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.refused import Refused
+from blkmq.compiler.frontend.refused import Refused
+from blkmq.compiler.frontend.translate import translate
 
 MODULE = """
 from __future__ import annotations

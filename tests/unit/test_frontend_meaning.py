@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from blkmq.compiler import program as p
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.interpreted import interpret
+from blkmq.compiler.frontend.translate import translate
+from blkmq.compiler.interpreted.target import interpret
 from blkmq.mq.errors import DriverError, DriverOverflowError, Fault
 from blkmq.native.integer import wrap
 

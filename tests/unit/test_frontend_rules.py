@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.refused import Refused
-from blkmq.compiler.rules import RULES, Rule, example_module
+from blkmq.compiler.frontend.refused import Refused
+from blkmq.compiler.frontend.rules import RULES, Rule, example_module
+from blkmq.compiler.frontend.translate import translate
 
 GOLDEN = Path(__file__).parents[1] / "corpus" / "refused"
 

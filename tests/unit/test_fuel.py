@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import blkmq
-from blkmq.compiler import fuel
+from blkmq.compiler.interpreted import fuel
 from blkmq.drivers.ramdisk import RamDisk
 
 

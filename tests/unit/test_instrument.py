@@ -30,8 +30,8 @@ from blkmq import (
     u32,
     u64,
 )  # fmt: skip
-from blkmq.compiler import checked, fuel
-from blkmq.compiler.interpreted import NoFieldError, instrumented, interpret, record_class
+from blkmq.compiler.interpreted import checked, fuel
+from blkmq.compiler.interpreted.target import NoFieldError, instrumented, interpret, record_class
 from blkmq.mq.errors import (
     DriverAssertionError,
     DriverDivisionError,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.refused import Refusal, Refused
+from blkmq.compiler.frontend.refused import Refusal, Refused
+from blkmq.compiler.frontend.translate import translate
 
 HEAD = """
 from __future__ import annotations

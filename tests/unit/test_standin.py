@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.compiler.c_build import CONTRACT, FLAGS, SANITIZED, run_gcc
+from blkmq.compiler.c.build import CONTRACT, FLAGS, SANITIZED, run_gcc
 from blkmq.dispatch.c_layout import c_layout
 from blkmq.mq.errors import Fault
 

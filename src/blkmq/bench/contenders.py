@@ -11,8 +11,8 @@ from typing import Any
 
 from blkmq.bench.drivers import CAPACITY_SECTORS
 from blkmq.bench.rounds import Contender
-from blkmq.compiler.c_build import compile_c, load_c
-from blkmq.compiler.frontend import translate
+from blkmq.compiler.c.build import compile_c, load_c
+from blkmq.compiler.frontend.translate import translate
 from blkmq.device.target import executable_for
 from blkmq.dispatch.c_layout import c_layout
 from blkmq.dispatch.executable import CompiledDriver

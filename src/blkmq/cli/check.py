@@ -14,7 +14,7 @@ from blkmq.cli.output import echo_json, json_option
 from blkmq.cli.verdict import TARGETS, ask
 
 if TYPE_CHECKING:
-    from blkmq.compiler.refused import Refusal
+    from blkmq.compiler.frontend.refused import Refusal
 
 fold_option = click.option(
     "--fold/--no-fold", default=True, show_default=True, help="Take the values of modes as constants."
@@ -37,7 +37,7 @@ def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) ->
       blkmq check my_disk.py
       blkmq check my_disk.py blocksize=4096 --json
     """
-    from blkmq.compiler.refused import Refused
+    from blkmq.compiler.frontend.refused import Refused
 
     cls = load(driver)
     try:
@@ -54,7 +54,7 @@ def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) ->
 
 def _answer(driver: Any, target: str, fold: bool) -> dict[str, Any]:
     """Whether a target can, and what is against it."""
-    from blkmq.compiler.refused import Refusal, Refused
+    from blkmq.compiler.frontend.refused import Refusal, Refused
     from blkmq.mq.errors import BlkmqError
 
     try:
@@ -82,7 +82,7 @@ def _show(answers: dict[str, dict[str, Any]]) -> None:
 
 
 def _spelled(refusal: dict[str, Any]) -> str:
-    from blkmq.compiler.refused import Refusal
+    from blkmq.compiler.frontend.refused import Refusal
 
     text = str(Refusal(**refusal)) if refusal["file"] else refusal["text"]
     return f"{text}\n  hint: {refusal['hint']}" if refusal["hint"] else text

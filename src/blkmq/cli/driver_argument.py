@@ -37,7 +37,7 @@ def load(text: str) -> type[Operations]:
 
 def new(cls: type[Operations], attributes: Mapping[str, str]) -> Operations:
     """A driver with the attributes of the command line; a class that cannot have any is Refused."""
-    from blkmq.compiler.frontend import translate
+    from blkmq.compiler.frontend.translate import translate
     from blkmq.device.driver_source import new_driver
     from blkmq.mq.configuration import attributes_of
     from blkmq.mq.errors import ConfigError

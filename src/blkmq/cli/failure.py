@@ -72,7 +72,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _of_blkmq_error(error: BlkmqError) -> Failure:
-    from blkmq.compiler.refused import Refused
+    from blkmq.compiler.frontend.refused import Refused
     from blkmq.device.driver_source import DriverSourceError
 
     messages = ((error.text, error.hint),)

@@ -64,7 +64,7 @@ def ops(driver: str, as_json: bool) -> None:
 
 
 def _row(callback: Callback) -> list[str]:
-    from blkmq.compiler.source import shown
+    from blkmq.compiler.frontend.source import shown
 
     place = "-"
     if callback.filled:
@@ -74,7 +74,7 @@ def _row(callback: Callback) -> list[str]:
 
 def slot_callbacks(cls: type[Operations]) -> Iterator[Callback]:
     """Every slot, in the order of its structure."""
-    from blkmq.compiler.frontend import SHARED_SLOTS, spelled_slot
+    from blkmq.compiler.frontend.translate import SHARED_SLOTS, spelled_slot
     from blkmq.mq.operations import SLOTS
 
     for slot in SLOTS:
@@ -88,8 +88,8 @@ def slot_callbacks(cls: type[Operations]) -> Iterator[Callback]:
 
 def caller_callbacks(cls: type[Operations]) -> Iterator[Callback]:
     """The methods that the driver's HrTimers and Works call."""
-    from blkmq.compiler.nouns import CALLERS
-    from blkmq.compiler.records import records_of
+    from blkmq.compiler.frontend.nouns import CALLERS
+    from blkmq.compiler.frontend.records import records_of
 
     _, own, pdu, _, _ = records_of(cls, None)
     for record, holder in ((own, cls.__name__), (pdu, "Pdu")):
@@ -109,7 +109,7 @@ def caller_callbacks(cls: type[Operations]) -> Iterator[Callback]:
 
 def _place(function: Any) -> tuple[str, int]:
     """File and line of the ``def``; "" and 0 if they cannot be found."""
-    from blkmq.compiler.source import function_source
+    from blkmq.compiler.frontend.source import function_source
 
     function = inspect.unwrap(getattr(function, "__func__", function)) if function is not None else None
     if not inspect.isfunction(function):

@@ -25,10 +25,10 @@ def ask(driver: Operations, target: str, *, fold: bool = True) -> None:
 
 def ask_interpreter(driver: Operations) -> None:
     """The interpreted target takes any Python, as long as there is a queue_rq."""
-    from blkmq.compiler.interpreted import interpret
-    from blkmq.compiler.refused import Refusal, Refused
-    from blkmq.compiler.rules import RULES
-    from blkmq.compiler.source import class_node
+    from blkmq.compiler.frontend.refused import Refusal, Refused
+    from blkmq.compiler.frontend.rules import RULES
+    from blkmq.compiler.frontend.source import class_node
+    from blkmq.compiler.interpreted.target import interpret
 
     cls = type(driver)
     if inspect.getattr_static(cls, "queue_rq", None) is None:
@@ -40,7 +40,7 @@ def ask_interpreter(driver: Operations) -> None:
 
 def program_of(cls: type[Operations], driver: Operations | None, *, fold: bool) -> Program:
     """The typed program, with ``fold`` for the driver's modes only; a Refused if there is none."""
-    from blkmq.compiler.frontend import translate
+    from blkmq.compiler.frontend.translate import translate
 
     return translate(cls, driver.config if driver else None, fold)
 
@@ -48,9 +48,9 @@ def program_of(cls: type[Operations], driver: Operations | None, *, fold: bool) 
 def printed(program: Program, language: str) -> str:
     """The program's text, ``numba`` or ``c``."""
     if language == "numba":
-        from blkmq.compiler.numba_printer import print_numba
+        from blkmq.compiler.numba.printer import print_numba
 
         return print_numba(program)
-    from blkmq.compiler.c_printer import print_c
+    from blkmq.compiler.c.printer import print_c
 
     return print_c(program)

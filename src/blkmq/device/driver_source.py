@@ -229,7 +229,7 @@ def _place(error: BaseException, file: str) -> str:
 
 def _checked(cls: type[Operations]) -> type[Operations]:
     """Refuses annotations that cannot be evaluated; names that do not exist are refused later, with more to say."""
-    from blkmq.compiler.source import class_node
+    from blkmq.compiler.frontend.source import class_node
 
     config = inspect.get_annotations(cls).get("config")
     if isinstance(config, str):
@@ -250,7 +250,7 @@ def _checked(cls: type[Operations]) -> type[Operations]:
 
 
 def _shown(file: str) -> str:
-    from blkmq.compiler.source import shown
+    from blkmq.compiler.frontend.source import shown
 
     return shown(file)
 

@@ -26,7 +26,7 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         return InterpretedDriver(type(drivers[0]))
     if target not in TARGETS:
         raise BlkmqError(f"target = {target!r}: no such target", hint=f"targets: {', '.join(TARGETS)}")
-    from blkmq.compiler.frontend import translate
+    from blkmq.compiler.frontend.translate import translate
     from blkmq.dispatch.engine import begin_build
     from blkmq.dispatch.executable import CompiledDriver
 
@@ -35,11 +35,11 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     same = all(config == configs[0] for config in configs)
     program = translate(type(drivers[0]), configs[0] if same else None, fold=same)
     if target == "host":
-        from blkmq.compiler.numba_build import build_numba
+        from blkmq.compiler.numba.build import build_numba
 
         module = build_numba(program)
         return CompiledDriver(program, module.entry.address, module)
-    from blkmq.compiler.c_build import build_c, load_c
+    from blkmq.compiler.c.build import build_c, load_c
     from blkmq.dispatch.c_layout import c_layout
 
     return CompiledDriver(program, load_c(build_c(program, c_layout())))

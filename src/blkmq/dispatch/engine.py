@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from blkmq.compiler.numba_build import is_compiled, load_module
+from blkmq.compiler.numba.build import is_compiled, load_module
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.worker import serve_works
 

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
-from blkmq.compiler import fuel
-from blkmq.compiler.instrument import is_instrumented
-from blkmq.compiler.interpreted import interpret, make_noun, record_class
+from blkmq.compiler.frontend.records import records_of, snake_case
+from blkmq.compiler.interpreted import fuel
+from blkmq.compiler.interpreted.instrument import is_instrumented
+from blkmq.compiler.interpreted.target import interpret, make_noun, record_class
 from blkmq.compiler.program import Field
-from blkmq.compiler.records import records_of, snake_case
 from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.refused import Refused
+from blkmq.compiler.frontend.refused import Refused
+from blkmq.compiler.frontend.translate import translate
 from blkmq.device.target import executable_for
 from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.report import Report
@@ -62,7 +62,7 @@ def _compiled(driver: Any, target: str) -> Executable:
     """A driver class on a compiled target: the same for all its misdeeds."""
     if target != SANITIZED:
         return executable_for([driver()], target)
-    from blkmq.compiler.c_build import build_c, load_c
+    from blkmq.compiler.c.build import build_c, load_c
     from blkmq.dispatch.c_layout import c_layout
     from blkmq.dispatch.executable import CompiledDriver
 

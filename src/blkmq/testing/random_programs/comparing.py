@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from blkmq.compiler.refused import Refused
+from blkmq.compiler.frontend.refused import Refused
 from blkmq.mq.errors import Fault
 from blkmq.testing.random_programs.loading import Module, loaded
 from blkmq.testing.random_programs.running import Case, Outcome, Runner

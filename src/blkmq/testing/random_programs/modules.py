@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from blkmq.compiler.frontend import translate
-from blkmq.compiler.refused import Refusal, Refused
+from blkmq.compiler.frontend.refused import Refusal, Refused
+from blkmq.compiler.frontend.translate import translate
 from blkmq.testing.random_programs.loading import Module, loaded
 from blkmq.testing.random_programs.names import BOOL, HW_CTX, INT, PAGE, REQUEST, Helper
 from blkmq.testing.random_programs.stage import PARAMETERS, aids_text, driver_text

@@ -11,10 +11,10 @@ from typing import Any
 from zlib import crc32
 
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.compiler.nouns import CALLERS, LOCKS
-from blkmq.compiler.numba_expression import snake
+from blkmq.compiler.frontend.nouns import CALLERS, LOCKS
+from blkmq.compiler.frontend.records import records_of
+from blkmq.compiler.numba.expression import snake
 from blkmq.compiler.program import Field
-from blkmq.compiler.records import records_of
 from blkmq.dispatch import verbs
 from blkmq.dispatch.executable import CompiledDriver, Executable
 from blkmq.dispatch.interpreted import InterpretedDriver

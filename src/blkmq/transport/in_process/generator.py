@@ -134,7 +134,7 @@ def generate(call_address, load_address):
 @cache
 def compiled_generator() -> object:
     """The generator's loop as a callable; from the disk cache after the first time."""
-    from blkmq.compiler.numba_build import load_module
+    from blkmq.compiler.numba.build import load_module
     from blkmq.dispatch.engine import LOOP_TYPE
 
     return LOOP_TYPE(load_module("load_generator", GENERATOR_TEXT).generate.address)

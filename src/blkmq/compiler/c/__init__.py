@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The printer for C, and its user-space build."""

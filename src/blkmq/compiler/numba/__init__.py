@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The printer for the host target, and its cache of compiled modules."""
