@@ -37,6 +37,7 @@ NR_SECTORS = 1024
 LENGTH = 8
 CANARY = 0xA5
 NR_WAITS = 200_000
+TIMEOUT_MSEC = 600_000  #: the anchor stays as long as the race lasts, on however busy a machine
 
 
 class Part(IntEnum):
@@ -92,7 +93,7 @@ class Racers(Operations):
         tag_set.nr_hw_queues = 2
         tag_set.nr_read_queues = 1
         tag_set.queue_depth = 8
-        tag_set.timeout_msec = 10_000
+        tag_set.timeout_msec = TIMEOUT_MSEC
         self.disk.capacity_sectors = NR_SECTORS
         return Errno.OK
 
