@@ -19,7 +19,7 @@ run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table o
 	$(BIN)/python -m blkmq.bench
 
 test: $(VENV)/stamp  ## all tests, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 	$(BIN)/pytest tests/house $(PYTEST_ARGS)

@@ -12,11 +12,12 @@ from blkmq.testing.random_programs.campaign import Result, run_many
 from blkmq.testing.random_programs.comparing import compare
 from blkmq.testing.random_programs.minimising import minimised
 from blkmq.testing.random_programs.modules import accepted_module
-from tests.equivalence.sampling import Samples
+from tests.equivalence.sampling import SAMPLES, Samples
 from tests.equivalence.test_planted_bugs import IN_C, WITHIN
 
 SEED = 1
 COUNT = 500
+CAMPAIGN = pytest.mark.xdist_group("campaign")  #: one process runs it for both tests
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def result() -> Result:
 
 
 @pytest.mark.slow
+@CAMPAIGN
 def test_all_targets_agree(result: Result) -> None:
     assert result.nr_programs >= COUNT
     if result.reports:
@@ -32,6 +34,7 @@ def test_all_targets_agree(result: Result) -> None:
 
 
 @pytest.mark.slow
+@CAMPAIGN
 def test_the_programs_go_everywhere(result: Result) -> None:
     """Most calls come to their end, and all kinds of error occur."""
     assert result.faults["NONE"] > result.nr_calls / 2
@@ -41,11 +44,13 @@ def test_the_programs_go_everywhere(result: Result) -> None:
     assert "PYTHON" not in result.faults
 
 
+@SAMPLES
 def test_a_seed_means_the_same_programs_for_ever(samples: Samples, tmp_path: Path) -> None:
     module = samples[0].module
     assert accepted_module(module.seed, module.number, range(samples.size), tmp_path) == module
 
 
+@SAMPLES
 def test_the_programs_have_all_that_the_subset_has(samples: Samples) -> None:
     texts = [samples[number].module.driver for number in range(4)]
     assert {type(node) for text in texts for node in ast.walk(ast.parse(text))} >= {
@@ -56,6 +61,7 @@ def test_the_programs_have_all_that_the_subset_has(samples: Samples) -> None:
     }  # fmt: skip
 
 
+@SAMPLES
 @pytest.mark.usefixtures("own_cache")
 def test_a_program_that_differs_is_shortened(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     IN_C["division rounds to zero"](monkeypatch)

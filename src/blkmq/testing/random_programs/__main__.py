@@ -16,6 +16,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m blkmq.testing.random_programs", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=500, help="programs")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the program to begin with: a run can go on where one stopped"
+    )
     parser.add_argument("--jobs", type=int, default=0, help="processes; default: one for each CPU")
     parser.add_argument("--only", type=int, help="this one program")
     parser.add_argument("--write", type=Path, help="adds a line with the result to this page")
@@ -24,7 +27,7 @@ def main() -> int:
         result = run_module(given.seed, given.only // PROGRAMS_PER_MODULE, [given.only])
         print(*result.reports, sep="\n\n")
     else:
-        result = run_many(given.seed, given.count, given.jobs)
+        result = run_many(given.seed, given.count, given.jobs, first=given.first)
     print(result)
     if given.write:
         with given.write.open("a") as page:

@@ -70,14 +70,17 @@ def run_module(
     return result
 
 
-def run_many(seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], None] = print) -> Result:
-    """Runs modules until they hold so many programs; tells what came of each."""
+def run_many(
+    seed: int, nr_programs: int, jobs: int = 0, tell: Callable[[str], None] = print, *, first: int = 0
+) -> Result:
+    """Runs modules, from the one with program ``first`` on, until they hold so many; tells what came of each."""
     begin = time.monotonic()
     total = Result()
     jobs = jobs or os.cpu_count() or 1
-    nr_modules = -(-nr_programs // PROGRAMS_PER_MODULE)
-    for first in range(0, nr_modules, jobs * MODULES_PER_PROCESS):
-        numbers = range(first, min(first + jobs * MODULES_PER_PROCESS, nr_modules))
+    begin_module = first // PROGRAMS_PER_MODULE
+    end_module = begin_module - (-nr_programs // PROGRAMS_PER_MODULE)
+    for at in range(begin_module, end_module, jobs * MODULES_PER_PROCESS):
+        numbers = range(at, min(at + jobs * MODULES_PER_PROCESS, end_module))
         for number, result in zip(numbers, _in_processes(seed, numbers, jobs), strict=True):
             total.add(result)
             tell("\n\n".join([*result.reports, f"module {number}: {result}"]))
