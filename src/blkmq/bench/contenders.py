@@ -55,11 +55,16 @@ class Arena(AbstractContextManager["Arena"]):
     def c_loop(self, name: str, nr_requests: int, *, data: bool) -> Contender:
         """The same loop without blkmq, in C."""
         library = ctypes.CDLL(str(compile_c((C_SOURCES / "loop_baseline.c").read_text(), "")))
+        library.open_disk.restype = ctypes.c_void_p
+        library.open_disk.argtypes = [ctypes.c_int64] * 3
         library.run.restype = ctypes.c_int64
-        library.run.argtypes = [ctypes.c_int64] * 5
+        library.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+        library.close_disk.argtypes = [ctypes.c_void_p]
+        disk = library.open_disk(DEPTH, CAPACITY_SECTORS, int(data))
+        self._stack.callback(library.close_disk, disk)
 
         def measure() -> float:
-            elapsed: int = library.run(nr_requests, DEPTH, WRITE_PERCENT, CAPACITY_SECTORS, int(data))
+            elapsed: int = library.run(disk, nr_requests, WRITE_PERCENT)
             if elapsed < 0:
                 raise RuntimeError("a request of the C loop failed")
             return elapsed / nr_requests

@@ -33,6 +33,7 @@ class Call(Record):
     geometry: s64  #: during ``getgeo``: the record of HdGeometry
     unique_id: s64  #: during ``get_unique_id``: the record of UniqueId
     rq: s64  #: handle of the request that the callback serves; 0 for none
+    queue: s64  #: address of the HwQueueRecord that this thread runs; 0: another thread
     id: s64  #: of the thread, from 1 on: what a lock's owner field holds
     hctx: s32  #: the hardware queue that runs it
     slot: s32  #: the callback

@@ -93,7 +93,7 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
             atomic_add(tag_set, "nr_errors", 1)
             report(call, call.error, call.error_at, call.value, rq)
         call.error = error
-    give_up(tag_set, request, rq, status)
+    give_up(call, tag_set, request, rq, status)
 
 
 @hot

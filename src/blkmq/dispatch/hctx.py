@@ -52,6 +52,7 @@ from blkmq.dispatch.ownership import (
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
+from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.timeout import STATUS_TIMEOUT, expire_all, expire_requests
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
@@ -112,6 +113,26 @@ def take_stack(tag_set: TagSetRecord, stack: int) -> int:
     return oldest
 
 
+@hot_inline
+def has_ended(queue: HwQueueRecord) -> bool:
+    """Whether requests wait to go back."""
+    return queue.ended_head != 0 or atomic_load(queue, "ended") != 0
+
+
+@hot_inline
+def take_ended(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
+    """Takes what has ended: index + 1 of the first, linked by ``next``, those that this thread ended first."""
+    others = 0
+    if atomic_load(queue, "ended") != 0:
+        others = take_stack(tag_set, address_of(queue, "ended"))
+    first = queue.ended_head + 0
+    if first == 0:
+        return others
+    request_at(tag_set.requests, queue.ended_tail - 1).next = others
+    queue.ended_head = 0
+    return first
+
+
 @hot
 def take_requeued(tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """What came back goes before what waits, newest last."""
@@ -132,11 +153,11 @@ def accept(call: Call, tag_set: TagSetRecord, request: RequestRecord, rq: int, s
         if outcome == DONE or outcome == DONE_PINNED:
             return status
     elif is_status(status):
-        outcome = give_up(tag_set, request, rq, status)
+        outcome = give_up(call, tag_set, request, rq, status)
     else:
         atomic_add(tag_set, "nr_errors", 1)
         report(call, FAULT_STATUS, call.at, status, rq)
-        give_up(tag_set, request, rq, IOERR)
+        give_up(call, tag_set, request, rq, IOERR)
         return IOERR
     if outcome == GONE:  # the driver has ended it before: the answer is a second end
         atomic_add(tag_set, "nr_stale_ends", 1)
@@ -327,7 +348,7 @@ def run_completions(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> 
         if has_callback(tag_set, COMPLETE):
             call_back_with(call, COMPLETE, request, rq)
         else:
-            finish(tag_set, request, rq, FROM_END, OK)
+            finish(call, tag_set, request, rq, FROM_END, OK)
 
 
 @hot
@@ -364,7 +385,7 @@ def clear_out(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     while queue.dispatch_head != 0:
         index = take_first(tag_set, queue)
         queue.nr_timeouts = queue.nr_timeouts + 1
-        drop(tag_set, request_at(tag_set.requests, index), index, STATUS_TIMEOUT)
+        drop(call, tag_set, request_at(tag_set.requests, index), index, STATUS_TIMEOUT)
     expire_all(call, tag_set, queue)
 
 
@@ -379,7 +400,7 @@ def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
             take_requeued(tag_set, queue)
         if queue.dispatch_head != 0 and queue.now_nsec >= queue.rerun_nsec:
             dispatch(call, tag_set, queue)
-    if queue.type == HCTX_TYPE_POLL and queue.nr_in_flight > 0 and has_callback(tag_set, POLL):
+    if queue.type == HCTX_TYPE_POLL and nr_in_flight(tag_set, queue) > 0 and has_callback(tag_set, POLL):
         for i in range(tag_set.nr_disks):
             enter_disk(call, tag_set, i)
             call_back(call, POLL, queue.index, queue.poll_list, 0, 0, FUEL_DATA)
@@ -387,14 +408,14 @@ def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
         run_timers(call, tag_set, queue)
     if atomic_load(queue, "completed") != 0:
         run_completions(call, tag_set, queue)
-    if queue.nr_in_flight > 0 and queue.now_nsec >= queue.next_timeout_nsec:
+    if nr_in_flight(tag_set, queue) > 0 and queue.now_nsec >= queue.next_timeout_nsec:
         expire_requests(call, tag_set, queue)
 
 
 @hot
 def next_event_nsec(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     """When the queue wants to run again if nobody wakes it; S64_MAX: never."""
-    if queue.nr_in_flight == 0:
+    if nr_in_flight(tag_set, queue) == 0:
         return atomic_load(queue, "next_timer_nsec")
     when = min(atomic_load(queue, "next_timer_nsec"), queue.next_timeout_nsec + 0)
     if queue.type == HCTX_TYPE_POLL and has_callback(tag_set, POLL):
@@ -408,7 +429,7 @@ def next_event_nsec(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
 def has_news(queue: HwQueueRecord) -> bool:
     """Whether another thread left something to do."""
     return (
-        atomic_load(queue, "ended") != 0
+        has_ended(queue)
         or atomic_load(queue, "completed") != 0
         or (atomic_load(queue, "kicked") != 0 and queue.stopped == 0)
     )
@@ -438,7 +459,7 @@ def serve(call_address: int, until_nsec: int) -> int:
     tag_set = tag_set_at(call.set_address, 0)
     queue = queue_at(tag_set.queues, call.hctx)
     run(call, tag_set, queue)
-    if atomic_load(queue, "ended") == 0:
+    if not has_ended(queue):
         wait(tag_set, queue, until_nsec)
         run(call, tag_set, queue)
-    return take_stack(tag_set, address_of(queue, "ended"))
+    return take_ended(tag_set, queue)

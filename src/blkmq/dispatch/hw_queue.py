@@ -12,7 +12,9 @@ class HwQueueRecord(Record):
 
     incoming: s64  #: * stack of new requests (index + 1), newest first
     requeued: s64  #: * stack of requests that came back
-    ended: s64  #: * stack of ended requests
+    ended: s64  #: * stack of requests that other threads ended
+    ended_head: s64  #: list of requests that its own thread ended, index + 1
+    ended_tail: s64
     completed: s64  #: * stack of requests for the ``complete`` callback
     dispatch_head: s64  #: list of requests to issue, index + 1
     dispatch_tail: s64
@@ -27,9 +29,7 @@ class HwQueueRecord(Record):
     rerun_nsec: s64  #: when to issue again after RESOURCE
     sleeping: s64  #: * 1 while its thread waits on ``wake_fd``
     wake_fd: s64  #: eventfd
-    nr_in_flight: s64  #: tags in use
     nr_queued: s64  #: counters: requests given to the driver
-    nr_started: s64
     nr_ended: s64
     nr_requeues: s64
     nr_timeouts: s64

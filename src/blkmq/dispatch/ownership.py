@@ -106,10 +106,9 @@ def transition(request: RequestRecord, handle: int, sources: int, target: int, s
     while True:
         word = atomic_load(request, "ownership")
         state = state_of(word)
-        if (word >> GENERATION_SHIFT) != (handle >> GENERATION_SHIFT) or ((LIVE >> state) & 1) == 0:
-            return GONE
-        if ((sources >> state) & 1) == 0:
-            return NOT_ALLOWED
+        is_its_life = (word >> GENERATION_SHIFT) == (handle >> GENERATION_SHIFT)
+        if not is_its_life or ((sources >> state) & 1) == 0:
+            return NOT_ALLOWED if is_its_life and ((LIVE >> state) & 1) == 1 else GONE
         generation = word >> GENERATION_SHIFT
         if lives > 0:
             generation = next_generation(generation)
@@ -156,24 +155,38 @@ def kick(queue: HwQueueRecord) -> None:
 
 
 @hot_inline
-def hand_over(tag_set: TagSetRecord, request: RequestRecord, index: int) -> None:
-    """An ended request without pins goes to its queue's ``ended`` stack."""
-    queue = queue_at(tag_set.queues, request.hctx)
-    push(address_of(queue, "ended"), request, index)
-    kick(queue)
+def append_ended(tag_set: TagSetRecord, queue: HwQueueRecord, request: RequestRecord, index: int) -> None:
+    """Puts a request behind those that the queue's own thread, which this is, ended before."""
+    request.next = 0
+    if queue.ended_head == 0:
+        queue.ended_head = index + 1
+    else:
+        request_at(tag_set.requests, queue.ended_tail - 1).next = index + 1
+    queue.ended_tail = index + 1
 
 
 @hot_inline
-def finish(tag_set: TagSetRecord, request: RequestRecord, handle: int, sources: int, status: int) -> int:
+def hand_over(call: Call, tag_set: TagSetRecord, request: RequestRecord, index: int) -> None:
+    """An ended request without pins goes back to its queue, which is most often this thread's own."""
+    queue = queue_at(tag_set.queues, request.hctx)
+    if call.queue == address_of(queue, "incoming"):
+        append_ended(tag_set, queue, request, index)
+    else:
+        push(address_of(queue, "ended"), request, index)
+        kick(queue)
+
+
+@hot_inline
+def finish(call: Call, tag_set: TagSetRecord, request: RequestRecord, handle: int, sources: int, status: int) -> int:
     """Ends a request with ``status``, once, whoever comes first."""
     outcome = transition(request, handle, sources, ENDED, status, 0)
     if outcome == DONE:
-        hand_over(tag_set, request, handle & INDEX_MASK)
+        hand_over(call, tag_set, request, handle & INDEX_MASK)
     return outcome  # DONE_PINNED: the last pin hands it over
 
 
 @hot
-def drop(tag_set: TagSetRecord, request: RequestRecord, index: int, status: int) -> None:
+def drop(call: Call, tag_set: TagSetRecord, request: RequestRecord, index: int, status: int) -> None:
     """Ends a waiting request, which nobody but dispatch has."""
     while True:
         word = atomic_load(request, "ownership")
@@ -181,14 +194,14 @@ def drop(tag_set: TagSetRecord, request: RequestRecord, index: int, status: int)
         if atomic_cas(request, "ownership", word, kept | status << STATUS_SHIFT | ENDED << STATE_SHIFT):
             break
     if (word & PINS_MASK) == 0:
-        hand_over(tag_set, request, index)
+        hand_over(call, tag_set, request, index)
 
 
 @hot
-def give_up(tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
+def give_up(call: Call, tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
     """Ends a request on the driver's behalf; one that waits for ``complete`` after that, with this status."""
     while True:
-        outcome = finish(tag_set, request, handle, FROM_FAIL, status)
+        outcome = finish(call, tag_set, request, handle, FROM_FAIL, status)
         if outcome == NOT_ALLOWED:
             outcome = transition(request, handle, 1 << COMPLETED, COMPLETED, status, 0)
         if outcome != NOT_ALLOWED:  # else ``complete`` was being called at this moment
@@ -216,7 +229,7 @@ def unpin(call: Call, handle: int) -> None:
     request = request_at(tag_set.requests, handle & INDEX_MASK)
     word = atomic_add(request, "ownership", -1)
     if (word & PINS_MASK) == 1 and state_of(word) == ENDED:
-        hand_over(tag_set, request, handle & INDEX_MASK)
+        hand_over(call, tag_set, request, handle & INDEX_MASK)
 
 
 @hot

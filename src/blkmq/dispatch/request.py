@@ -7,8 +7,10 @@ generation the lives of that tag.  C twin: ``struct request``.
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 from blkmq.mq.integer import s32, s64
-from blkmq.native.record import Record, accessor
+from blkmq.native.record import Record, Times, accessor
 
 
 class SegmentRecord(Record):
@@ -34,11 +36,10 @@ class RequestRecord(Record):
     status: s32  #: how it ended
     deadline_nsec: s64
     segments: s64  #: address of its SegmentRecords
-    nr_segments: s32
-    has_budget: s32
+    nr_segments: s64
     budget_token: s64
     cookie: s64  #: the door's own
-    spare: s64
+    spare: Annotated[Any, s64, Times(3)]
 
 
 request_at = accessor(RequestRecord)

@@ -142,7 +142,7 @@ def request_end(call: Call, rq: int, status: int) -> None:
         return
     tag_set = tag_set_at(call.set_address, 0)
     request = request_at(tag_set.requests, rq & INDEX_MASK)
-    outcome = finish(tag_set, request, rq, FROM_END, status)
+    outcome = finish(call, tag_set, request, rq, FROM_END, status)
     if outcome > DONE_PINNED:
         refuse_end(call, tag_set, outcome, rq, status)
 

@@ -26,6 +26,7 @@ from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT, report
 from blkmq.dispatch.report import Report, read_reports
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, SegmentRecord
 from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
+from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view, read_view
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError
@@ -240,7 +241,9 @@ class RunningSet:
             queue.next_timer_nsec = S64_MAX
             queue.poll_list = take(ctypes.sizeof(RequestListRecord))
             self.queues.append(queue)
-            self.calls.append(self.make_call(hctx=index, may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING)))
+            call = self.make_call(hctx=index, may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING))
+            call.queue = ctypes.addressof(queue)
+            self.calls.append(call)
         self.worker_call = self.make_call(may_sleep=True)
         for disk in self.disks:
             disk.record.hws = take(tag_set.nr_hw_queues * record.hw_size)
@@ -249,7 +252,7 @@ class RunningSet:
         record = self.record
         record.requests = self.memory.take(record.nr_requests * ctypes.sizeof(RequestRecord))
         record.pdus = self.memory.take(record.nr_requests * record.pdu_size)
-        segments = self.memory.take(record.nr_requests * NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord))
+        segments = self.memory.take(record.nr_requests * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64))
         self.requests = (RequestRecord * record.nr_requests).from_address(record.requests)
         self.executable.make_queues_and_requests(self)
         for index, request in enumerate(self.requests):
@@ -257,7 +260,7 @@ class RunningSet:
             request.ownership = 1 << GENERATION_SHIFT | FREE << STATE_SHIFT
             request.tag = index % record.queue_depth
             request.hctx = queue.index
-            request.segments = segments + index * NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord)
+            request.segments = segments + index * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64)
             free = (ctypes.c_int64 * record.queue_depth).from_address(queue.free_tags)
             free[record.queue_depth - 1 - request.tag] = index  # tag 0 first
             queue.nr_free += 1
@@ -292,8 +295,9 @@ class RunningSet:
 
     def counters(self) -> dict[str, int]:
         """What has happened so far, over all queues."""
-        names = ("nr_queued", "nr_ended", "nr_requeues", "nr_timeouts", "nr_busy", "nr_in_flight")
+        names = ("nr_queued", "nr_ended", "nr_requeues", "nr_timeouts", "nr_busy")
         counts = {name: sum(getattr(queue, name) for queue in self.queues) for name in names}
+        counts["nr_in_flight"] = sum(nr_in_flight(self.record, queue) for queue in self.queues)
         for name in ("nr_errors", "nr_stale_ends", "nr_stale_timers"):
             counts[name] = getattr(self.record, name)
         return counts

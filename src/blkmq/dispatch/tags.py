@@ -28,11 +28,15 @@ def get_tag(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     generation = atomic_load(request, "ownership") >> GENERATION_SHIFT
     request.done_bytes = 0
     request.status = 0
-    request.has_budget = 0
     request.nr_segments = 0
     atomic_store(request, "ownership", generation << GENERATION_SHIFT | WAITING << STATE_SHIFT)
-    queue.nr_in_flight = queue.nr_in_flight + 1
     return index
+
+
+@hot_inline
+def nr_in_flight(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
+    """Tags in use."""
+    return tag_set.queue_depth - queue.nr_free
 
 
 @hot_inline
@@ -43,7 +47,6 @@ def put_tag(tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> None:
     atomic_store(request, "ownership", generation << GENERATION_SHIFT | FREE << STATE_SHIFT)
     word_at(queue.free_tags, queue.nr_free).value = index
     queue.nr_free = queue.nr_free + 1
-    queue.nr_in_flight = queue.nr_in_flight - 1
     queue.nr_ended = queue.nr_ended + 1
     queue.rerun_nsec = 0  # room again: what RESOURCE put back may be tried
 
@@ -56,4 +59,4 @@ def status_of(request: RequestRecord) -> int:
     return (atomic_load(request, "ownership") >> STATUS_SHIFT) & 0xFF
 
 
-__all__ = ["NO_TAG", "RequestRecord", "get_tag", "put_tag", "status_of"]
+__all__ = ["NO_TAG", "RequestRecord", "get_tag", "nr_in_flight", "put_tag", "status_of"]

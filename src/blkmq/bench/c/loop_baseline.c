@@ -54,6 +54,13 @@ struct queue {
 
 typedef int (*queue_rq_fn)(struct queue *queue, struct request *request, bool is_last);
 
+struct disk {
+	struct queue queue;
+	queue_rq_fn volatile queue_rq;	/* volatile: called by its address, as a driver is */
+	char *buffers;
+	s64 depth, capacity_sectors;
+};
+
 static s64 monotonic_nsec(void)
 {
 	struct timespec now;
@@ -230,38 +237,54 @@ static s64 reap(struct queue *queue, s64 *nr_failed)
 	return count;
 }
 
-/* Runs the load on a null disk or, with ``keeps_data``, a RAM disk: nanoseconds, or -1 if a request failed. */
-s64 run(s64 nr_requests, s64 depth, s64 write_percent, s64 capacity_sectors, s64 keeps_data)
+/* A null disk or, with ``keeps_data``, a RAM disk that is full, as one in use is: no page faults are measured. */
+struct disk *open_disk(s64 depth, s64 capacity_sectors, s64 keeps_data)
 {
-	struct queue *queue = calloc(1, sizeof(*queue));
-	char *buffers = malloc((size_t)(depth * PAGE_SIZE));
-	queue_rq_fn volatile queue_rq = keeps_data ? ram_queue_rq : null_queue_rq;
-	s64 started = 0, ended = 0, nr_failed = 0, random = 12345, begin, elapsed, i;
+	struct disk *disk = calloc(1, sizeof(*disk));
+	struct queue *queue = &disk->queue;
+	s64 i;
 
-	memset(buffers, 0x5a, (size_t)(depth * PAGE_SIZE));
+	disk->queue_rq = keeps_data ? ram_queue_rq : null_queue_rq;
+	disk->buffers = aligned_alloc(PAGE_SIZE, (size_t)(depth * PAGE_SIZE));
+	disk->depth = depth;
+	disk->capacity_sectors = capacity_sectors;
+	memset(disk->buffers, 0x5a, (size_t)(depth * PAGE_SIZE));
 	queue->requests = calloc((size_t)depth, sizeof(*queue->requests));
 	queue->free_tags = calloc((size_t)depth, sizeof(*queue->free_tags));
 	for (i = depth; i-- > 0;) {
-		queue->requests[i].buffer = buffers + i * PAGE_SIZE;
+		queue->requests[i].buffer = disk->buffers + i * PAGE_SIZE;
 		queue->free_tags[queue->nr_free++] = i;
 	}
-	/* The store is full before the clock starts, as that of a disk in use: no page faults are measured. */
 	for (i = 0; keeps_data && i < capacity_sectors / 8; i++)
 		memset(page_of(queue, i, true), 0, PAGE_SIZE);
-	begin = monotonic_nsec();
+	return disk;
+}
+
+/* Runs the load: nanoseconds, or -1 if a request failed. */
+s64 run(struct disk *disk, s64 nr_requests, s64 write_percent)
+{
+	s64 started = 0, ended = 0, nr_failed = 0, random = 12345, begin = monotonic_nsec(), elapsed, i;
+	s64 nr_blocks = disk->capacity_sectors / 8;
+
 	while (ended < nr_requests) {
-		for (i = 0; i < BATCH && started < nr_requests && started - ended < depth; i++, started++)
-			submit(queue, capacity_sectors / 8, write_percent, &random);
-		dispatch(queue, queue_rq);
-		ended += reap(queue, &nr_failed);
+		for (i = 0; i < BATCH && started < nr_requests && started - ended < disk->depth; i++, started++)
+			submit(&disk->queue, nr_blocks, write_percent, &random);
+		dispatch(&disk->queue, disk->queue_rq);
+		ended += reap(&disk->queue, &nr_failed);
 	}
 	elapsed = monotonic_nsec() - begin;
-	for (i = 0; i < NR_CHUNKS; i++)
-		if (queue->chunks[i])
-			munmap((void *)queue->chunks[i], (size_t)(CHUNK_PAGES * PAGE_SIZE + CHUNK_PAGES / 8));
-	free(queue->requests);
-	free(queue->free_tags);
-	free(buffers);
-	free(queue);
 	return nr_failed ? -1 : elapsed;
+}
+
+void close_disk(struct disk *disk)
+{
+	s64 i;
+
+	for (i = 0; i < NR_CHUNKS; i++)
+		if (disk->queue.chunks[i])
+			munmap((void *)disk->queue.chunks[i], (size_t)(CHUNK_PAGES * PAGE_SIZE + CHUNK_PAGES / 8));
+	free(disk->queue.requests);
+	free(disk->queue.free_tags);
+	free(disk->buffers);
+	free(disk);
 }

@@ -100,7 +100,9 @@ class Runner:
         outcome.state |= {
             f"rq.{name}": getattr(request, name) for name in ("ownership", "sector", "nr_bytes", "status")
         }
-        outcome.state |= {name: getattr(queue, name) for name in ("requeued", "ended", "completed", "kicked")}
+        outcome.state |= {
+            name: getattr(queue, name) for name in ("requeued", "ended", "ended_head", "completed", "kicked")
+        }
         outcome.state["held"] = held
         disk = self.running.disks[0].record
         outcome.state |= {"capacity": disk.capacity_sectors, "read only": disk.read_only}
@@ -129,5 +131,5 @@ class Runner:
         disk.record.capacity_sectors, disk.record.read_only = CAPACITY, 0
         disk.gen_disk.capacity_sectors, disk.gen_disk.read_only = CAPACITY, False
         queue.nr_timers, queue.next_timer_nsec, self.running.record.works = 0, S64_MAX, 0
-        queue.requeued = queue.ended = queue.completed = queue.kicked = queue.now_nsec = 0
+        queue.requeued = queue.ended = queue.ended_head = queue.completed = queue.kicked = queue.now_nsec = 0
         return handle

@@ -14,18 +14,16 @@ from functools import cache
 from blkmq.abi.blk_types import REQ_OP_READ, REQ_OP_WRITE, SECTOR_SHIFT
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.call import call_at
-from blkmq.dispatch.hctx import append, run, take_stack, wait
+from blkmq.dispatch.hctx import append, has_ended, run, take_ended, wait
 from blkmq.dispatch.hw_queue import queue_at
 from blkmq.dispatch.request import request_at, segment_at
-from blkmq.dispatch.running_set import RunningSet
+from blkmq.dispatch.running_set import Memory, RunningSet
 from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.dispatch.tags import get_tag, put_tag, status_of
 from blkmq.mq.integer import s32, s64
-from blkmq.native.atomic import atomic_load
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.hot import hot, hot_inline
 from blkmq.native.integer import add, mul
-from blkmq.native.memory import address_of
 from blkmq.native.record import Record, accessor
 
 LCG_FACTOR, LCG_TERM, LCG_SHIFT = 6364136223846793005, 1442695040888963407, 33
@@ -87,7 +85,6 @@ def generate(call_address: int, load_address: int) -> int:
     load = load_at(load_address, 0)
     tag_set = tag_set_at(call.set_address, 0)
     queue = queue_at(tag_set.queues, call.hctx)
-    ended_stack = address_of(queue, "ended")
     started = 0
     ended = 0
     begin = monotonic_nsec()
@@ -100,11 +97,11 @@ def generate(call_address: int, load_address: int) -> int:
             append(tag_set, queue, index)
         started += room
         run(call, tag_set, queue)
-        if atomic_load(queue, "ended") == 0:
+        if not has_ended(queue):
             if room == 0:
                 wait(tag_set, queue, monotonic_nsec() + WAIT_NSEC)
             continue
-        link = take_stack(tag_set, ended_stack)
+        link = take_ended(tag_set, queue)
         while link != 0:
             index = link - 1
             request = request_at(tag_set.requests, index)
@@ -173,12 +170,13 @@ def run_load(
     load.state = 12345
     load.batch = batch
     load.sequential = int(sequential)
-    buffers = None
+    memory = Memory()  # pages, as those of real requests are: copies between pages and odd places are slower
     if data:
-        buffers = ctypes.create_string_buffer(b"\x5a" * (running.record.nr_requests * PAGE_SIZE))
-        load.buffers = ctypes.addressof(buffers)
+        load.buffers = memory.take(running.record.nr_requests * PAGE_SIZE)
+        ctypes.memset(load.buffers, 0x5A, running.record.nr_requests * PAGE_SIZE)
     compiled = running.executable.entry >= 0
     loop = compiled_generator() if compiled else generate
     begin = time.monotonic_ns()
     loop(running.call_address(queue), ctypes.addressof(load))  # type: ignore[operator]
+    memory.close()
     return Load(nr_requests, load.nr_failed, load.elapsed_nsec or time.monotonic_ns() - begin)

@@ -115,14 +115,24 @@ static inline void blkmq_kick(struct blkmq_hw_queue *queue)
 		blkmq_wake(queue->wake_fd);
 }
 
-/* An ended request without pins goes to its queue's ``ended`` stack. */
+/* An ended request without pins goes back to its queue, which is most often this thread's own. */
 static inline void blkmq_hand_over(struct blkmq_call *call, struct blkmq_rq rq)
 {
 	struct blkmq_request *request = blkmq_request_of(call, rq);
 	struct blkmq_hw_queue *queue = blkmq_queue_at(call, request->hctx);
 
-	blkmq_push(&queue->ended, request, blkmq_index_of(rq));
-	blkmq_kick(queue);
+	if (call->queue == (s64)queue) {
+		request->next = 0;
+		if (queue->ended_head)
+			((struct blkmq_request *)blkmq_set_of(call)->requests)[queue->ended_tail - 1].next =
+				blkmq_index_of(rq) + 1;
+		else
+			queue->ended_head = blkmq_index_of(rq) + 1;
+		queue->ended_tail = blkmq_index_of(rq) + 1;
+	} else {
+		blkmq_push(&queue->ended, request, blkmq_index_of(rq));
+		blkmq_kick(queue);
+	}
 }
 
 /* Ends a request with ``status``, once, whoever comes first; if it is pinned, the last pin hands it over. */
