@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno as errnos
 import os
 import traceback
 from dataclasses import dataclass, field
@@ -80,7 +81,8 @@ def _of_blkmq_error(error: BlkmqError) -> Failure:
         refusals = [refusal_json(refusal) for refusal in error.refusals]
         return Failure(ExitCode.REFUSED, error, tuple((str(r), r.hint) for r in error.refusals), {"refusals": refusals})
     if isinstance(error, ConfigError):
-        more = {"field": error.field, "value": str(error.value), "rule": error.rule}
+        errno = errnos.errorcode[error.errno]
+        more = {"field": error.field, "value": str(error.value), "rule": error.rule, "errno": errno}
         return Failure(ExitCode.USAGE, error, messages, more)
     usage = isinstance(error, DriverSourceError)
     return Failure(ExitCode.USAGE if usage else ExitCode.NO, error, messages)
