@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import inspect
 from typing import TYPE_CHECKING
 
+from blkmq.cli.driver_argument import users_output
+
 if TYPE_CHECKING:
+    from blkmq.compiler.frontend.refused import Refusal
     from blkmq.compiler.program import Program
     from blkmq.mq.operations import Operations
 
@@ -36,6 +40,40 @@ def ask_interpreter(driver: Operations) -> None:
         file, line = (found[1], found[0].lineno) if found else (cls.__module__, 0)
         raise Refused([Refusal(file, line, rule.name, rule.text, f"class {cls.__name__}", rule.hint)])
     interpret(copy.copy(driver))
+
+
+def disk_refusals(driver: Operations) -> list[Refusal]:
+    """What keeps the disk from being made: makes it once, interpreted, and removes it again."""
+    from blkmq.compiler.frontend.refused import Refusal
+    from blkmq.device.target import executable_for
+    from blkmq.dispatch.running_set import RunningSet
+    from blkmq.mq.errors import BlkmqError, ConfigError
+
+    try:
+        with users_output():
+            RunningSet([driver], executable_for([driver], "interpreted")).close()
+    except ConfigError as error:
+        file, line, source = _place_of(type(driver), error.field)
+        return [Refusal(file, line, "limits", error.text, source, error.hint)]
+    except BlkmqError as error:
+        return [Refusal("", 0, "", error.text, hint=error.hint)]
+    return []
+
+
+def _place_of(cls: type[Operations], field: str) -> tuple[str, int, str]:
+    """File, line and text of where a driver last sets a field of its limits or tag set, or defines a callback."""
+    from blkmq.compiler.frontend.source import function_source, is_python_function
+
+    for owner in cls.__mro__:
+        functions = [value for value in vars(owner).values() if is_python_function(value)]
+        for source in reversed([found for found in map(function_source, functions) if found]):
+            if source.name == field:
+                return source.file, source.node.lineno, f"def {field}"
+            for node in reversed(list(ast.walk(source.node))):
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                if any(isinstance(target, ast.Attribute) and target.attr == field for target in targets):
+                    return source.file, getattr(node, "lineno", 0), ast.unparse(node)
+    return "", 0, ""
 
 
 def program_of(cls: type[Operations], driver: Operations | None, *, fold: bool) -> Program:
