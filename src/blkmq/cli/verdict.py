@@ -83,12 +83,12 @@ def program_of(cls: type[Operations], driver: Operations | None, *, fold: bool) 
     return translate(cls, driver.config if driver else None, fold)
 
 
-def printed(program: Program, language: str) -> str:
+def printed(program: Program, language: str, *, lines: bool = True) -> str:
     """The program's text, ``numba`` or ``c``."""
     if language == "numba":
         from blkmq.compiler.numba.printer import print_numba
 
-        return print_numba(program)
+        return print_numba(program, lines=lines)
     from blkmq.compiler.c.printer import print_c
 
-    return print_c(program)
+    return print_c(program, lines=lines)
