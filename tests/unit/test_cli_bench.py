@@ -111,6 +111,16 @@ def test_no_compiler_leaves_out_target_c(monkeypatch: pytest.MonkeyPatch) -> Non
     complaint("bench", "good.py", *QUICK, "--target", "c", code=1)
 
 
+def test_without_numba_there_is_the_interpreted_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    told = document("bench", "good.py", *QUICK)
+    assert [result["target"] for result in told["results"]] == ["interpreted"]
+    for target in ("host", "c"):
+        assert told["refused"][target]["text"] == f"target {target} needs numba, which is not installed"
+        assert "-m pip install numba" in told["refused"][target]["hint"]
+    complaint("bench", "good.py", *QUICK, "--target", "host", code=1)
+
+
 def test_limits_that_no_disk_can_have() -> None:
     told = complaint("bench", "good.py", "blocksize=3", *QUICK, code=2)
     assert told.startswith("error: logical_block_size = 3: must be a power of two")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,14 @@ def test_the_text_is_the_printers(driver: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", PRINTERS)
+def test_the_text_for_readers_has_no_marks(language: str) -> None:
+    text = answer("emit", "good.py", "--to", language, "--no-lines")
+    assert text == PRINTERS[language](program("good.py", fold=True), lines=False)
+    assert "#line" not in text
+    assert not re.search(r"call(->|\.)at", text)
+
+
+@pytest.mark.parametrize("language", PRINTERS)
 def test_modes_fold_unless_told_otherwise(language: str) -> None:
     folded = answer("emit", "good.py", "--to", language, "mode=2")
     assert folded == PRINTERS[language](program("good.py", fold=True, mode=2))
@@ -174,7 +183,7 @@ def test_the_text_goes_to_a_file() -> None:
 
 def test_a_file_that_cannot_be_written_is_an_io_error() -> None:
     told = complaint("emit", "ramdisk", "--to", "c", "-o", "nowhere/out.c", code=1)
-    assert told == "error: nowhere/out.c: No such file or directory\n"
+    assert told == "error: nowhere/out.c: No such file or directory\nhint: the directory must be there\n"
     assert "is a directory" in complaint("emit", "ramdisk", "--to", "c", "-o", ".", code=2)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PAGE_SECTORS = PAGE_SIZE >> SECTOR_SHIFT
 ROUND_SEC = 0.2  #: how long a round should take, unless the number of requests is given
 NR_ERRORS_SHOWN = 5
-LATE_SEC = 5.0  #: how much later than their timeout the first requests may end
+LATE_SEC = 10.0  #: how much later than their timeout the first requests may end
 GRACE_SEC = 1.0  #: how long an interrupted round may still take
 
 
@@ -66,6 +66,7 @@ class Contender:
 
     def warm_up(self) -> None:
         """Compiles the load, touches the memory, and finds out how many requests fill a round."""
+        self._load(0)  # compiles it
         load = self._load(self.depth, limit_sec=self.running.tag_set.timeout_msec / 1000 + LATE_SEC)
         if load.nr_failed == load.nr_requests:
             text = f"{self.target}: each of the first {load.nr_requests} requests failed"
