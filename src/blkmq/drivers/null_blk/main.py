@@ -18,7 +18,7 @@ MAX_DISCARD_SECTORS = 0xFFFFFFFF >> SECTOR_SHIFT
 
 
 class NullBlk(WriteCache):
-    """A disk that does nothing, or keeps its data in memory; ``NullBlkConfig`` has its attributes."""
+    """A disk that does nothing, or keeps its data in memory."""
 
     config: NullBlkConfig
 
