@@ -27,7 +27,7 @@ from blkmq import BlkStatus, Const, Errno, HrTimer, HwCtx, Operations, QueueLimi
 @dataclass(frozen=True, kw_only=True)
 class GoodConfig:
     mode: Const[u8] = 1  #: what it does
-    blocksize: u32 = 512  #: bytes
+    blocksize: u32 = 512  #: logical block [bytes, 512..65536]
     quiet: bool = False
     status: BlkStatus = BlkStatus.OK
 
@@ -65,7 +65,7 @@ class Good(Operations):
         pass
 '''
 
-REFUSED = """from blkmq import BlkStatus, HwCtx, Operations, Request
+REFUSED = """from blkmq import BlkStatus, Errno, HwCtx, Operations, QueueLimits, Request, TagSet
 
 
 class Refused(Operations):
@@ -76,6 +76,10 @@ class Refused(Operations):
         print(rq.sector)
         rq.end(BlkStatus.OK)
         return 0
+
+    def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
+        self.disk.capacity_sectors = 1 << 20
+        return Errno.OK
 """
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 KERNEL = "7.3"
 PACKAGE = f"linux-source-{KERNEL}"
-FOLDERS = ("include", "block", "arch/x86/include")
+FOLDERS = ("include", "block", "drivers/block/null_blk", "arch/x86/include")
 SUITE = "trixie-backports"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASES = {"bullseye", "bookworm", "trixie", "forky", "oldstable", "stable", "testing", "sid", "unstable"}
@@ -64,7 +64,7 @@ def main() -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     place = cache / "blkmq/kernel-source" / KERNEL
     try:
-        if not (place / "include/linux/blkdev.h").is_file():
+        if not all((place / folder).is_dir() for folder in FOLDERS):
             fetch(place)
     except FetchError as error:
         print(f"kernel source: {error}", file=sys.stderr)

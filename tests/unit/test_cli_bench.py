@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from blkmq.cli.contender import Contender
 from blkmq.cli.verdict import TARGETS
-from tests.cli_runs import GOOD, REFUSED, answer, command, complaint, document, run, shared_cache, surroundings
+from tests.cli_runs import GOOD, answer, command, complaint, document, line_of, run, shared_cache, surroundings
 
 __all__ = ["shared_cache", "surroundings"]
 
@@ -87,11 +88,12 @@ def test_the_number_of_requests_is_found_out() -> None:
 
 
 def test_targets_that_refuse_are_left_out_and_named() -> None:
-    Path("driver.py").write_text(REFUSED.replace("return 0", "return BlkStatus.OK").replace("print(rq.sector)", "pass"))
+    Path("driver.py").write_text(GOOD.replace("ticker: Work", "names: list[str]"))
+    place = f"driver.py:{line_of('ticker: Work', GOOD)}: annotation:"
     result = run("bench", "driver.py", *QUICK)
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
-    assert result.stderr.count("note: host cannot take Refused: driver.py:5: annotation:") == 1
-    assert result.stderr.count("note: c cannot take Refused: driver.py:5: annotation:") == 1
+    assert result.stderr.count(f"note: host cannot take Good: {place}") == 1
+    assert result.stderr.count(f"note: c cannot take Good: {place}") == 1
     told = document("bench", "driver.py", *QUICK)
     assert [one["target"] for one in told["results"]] == ["interpreted"]
     assert set(told["refused"]) == {"host", "c"}
@@ -109,9 +111,58 @@ def test_no_compiler_leaves_out_target_c(monkeypatch: pytest.MonkeyPatch) -> Non
     complaint("bench", "good.py", *QUICK, "--target", "c", code=1)
 
 
+def test_without_numba_there_is_the_interpreted_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    told = document("bench", "good.py", *QUICK)
+    assert [result["target"] for result in told["results"]] == ["interpreted"]
+    for target in ("host", "c"):
+        assert told["refused"][target]["text"] == f"target {target} needs numba, which is not installed"
+        assert "-m pip install numba" in told["refused"][target]["hint"]
+    complaint("bench", "good.py", *QUICK, "--target", "host", code=1)
+
+
 def test_limits_that_no_disk_can_have() -> None:
     told = complaint("bench", "good.py", "blocksize=3", *QUICK, code=2)
     assert told.startswith("error: logical_block_size = 3: must be a power of two")
+
+
+READ_ONLY = "self.disk.capacity_sectors = 1 << 20\n        self.disk.set_read_only(True)"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("words", "setting", "told", "hint"), [
+    ([], "self.disk.capacity_sectors = 7", "capacity_sectors = 7: there is nothing to measure", "such as size=1"),
+    (["blocksize=65536"], "self.disk.capacity_sectors = 1 << 20", "logical_block_size = 65536: ", "4096 bytes or less"),
+    ([], READ_ONLY, "read_only = 1: writes would never reach the driver", "--write-percent 0 measures reads"),
+])  # fmt: skip
+def test_a_disk_that_takes_no_request(target: str, words: list[str], setting: str, told: str, hint: str) -> None:
+    Path("driver.py").write_text(GOOD.replace("self.disk.capacity_sectors = 1 << 20", setting))
+    text = complaint("bench", "driver.py", *words, *QUICK, "--target", target, code=2)
+    assert text.startswith(f"error: {told}")
+    assert text.endswith(f"{hint}\n")
+
+
+def test_an_empty_disk_and_the_modules_parameters() -> None:
+    told = complaint("bench", "ramdisk", "size=0", *QUICK, code=2)
+    assert told.startswith("error: capacity_sectors = 0: there is nothing to measure")
+    assert "1024 for each GiB" in complaint("bench", "null_blk", "gb=1", *QUICK, code=2)
+
+
+def test_reads_of_a_disk_that_is_read_only_are_measured() -> None:
+    Path("driver.py").write_text(GOOD.replace("self.disk.capacity_sectors = 1 << 20", READ_ONLY))
+    assert document("bench", "driver.py", *INTERPRETED, "--write-percent", "0")["results"][0]["nr_failed"] == 0
+
+
+def test_a_driver_that_refuses_for_ever_is_given_up() -> None:
+    Path("driver.py").write_text(
+        GOOD.replace("rq.start()", "return BlkStatus.RESOURCE").replace("1 << 20", "1 << 20\n        TIMEOUT")
+        .replace("TIMEOUT", "tag_set.timeout_msec = 10")
+    )  # fmt: skip
+    started = "import blkmq.cli.contender as c; c.LATE_SEC = 0.2; from blkmq.cli import main; main()"
+    words = [sys.executable, "-c", started, "bench", "driver.py", *INTERPRETED]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: interpreted: the first 64 requests do not end\nhint: queue_rq refused ")
 
 
 def test_requests_that_fail_are_counted_and_explained() -> None:

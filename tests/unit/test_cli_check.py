@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from blkmq.compiler.numba.printer import print_numba
 from blkmq.compiler.program import Program
 from blkmq.device.driver_source import load_driver
 from blkmq.mq.configuration import configuration_of
-from tests.cli_runs import GOOD, REFUSED, answer, complaint, document, line_of, shared_cache, surroundings
+from tests.cli_runs import GOOD, REFUSED, answer, complaint, document, line_of, run, shared_cache, surroundings
 
 __all__ = ["shared_cache", "surroundings"]
 
@@ -75,6 +77,52 @@ def test_no_target_takes_a_configuration_that_is_none() -> None:
     assert "driver.py:13: annotation:" in complaint("bench", "driver.py", code=3)
 
 
+@pytest.mark.parametrize(("words", "place", "text"), [
+    (["null_blk", "blocksize=1000"], "main.py:39", "logical_block_size = 1000: must be a power of two"),
+    (["null_blk", "hw_queue_depth=0"], "main.py:34", "queue_depth = 0: must be at least 1"),
+    (["ramdisk", "blocksize=3"], "ramdisk.py:25", "logical_block_size = 3: must be a power of two"),
+])  # fmt: skip
+def test_limits_that_no_disk_can_have(words: list[str], place: str, text: str) -> None:
+    told = answer("check", *words, code=1)
+    assert told.startswith("interpreted  no\nhost         no\nc            no\n\nwhy not interpreted, host, c:\n")
+    assert f"{place}: limits: {text}" in told
+    assert told.count("  hint: ") == 1
+
+
+def test_a_configure_that_refuses_or_fails() -> None:
+    Path("driver.py").write_text(GOOD.replace("return Errno.OK", "return Errno.ENOMEM"))
+    (refusal,) = document("check", "driver.py", code=1)["targets"]["c"]["refusals"]
+    assert (refusal["line"], refusal["rule"], refusal["source"]) == (
+        line_of("def configure", GOOD), "limits", "def configure",
+    )  # fmt: skip
+    assert "ENOMEM" in refusal["text"]
+    Path("driver.py").write_text(GOOD.replace("1 << 20", "1 // (tag_set.nr_maps - 1)"))
+    assert f"driver.py:{line_of('1 << 20', GOOD)}: ZERO_DIVISION: " in answer("check", "driver.py", code=1)
+
+
+def test_rules_and_limits_are_told_together() -> None:
+    Path("driver.py").write_text(GOOD.replace("rq.start()", "rq.start()\n        print(rq)"))
+    told = document("check", "driver.py", "blocksize=3", code=1)["targets"]
+    assert [refusal["rule"] for refusal in told["interpreted"]["refusals"]] == ["limits"]
+    assert [refusal["rule"] for refusal in told["host"]["refusals"]] == ["limits", "print"]
+
+
+def test_what_a_driver_prints_as_its_disk_is_made_is_no_answer() -> None:
+    Path("driver.py").write_text(GOOD.replace("limits.logical", "print('hello')\n        limits.logical"))
+    result = run("check", "driver.py", "--json")
+    assert result.stderr == "hello\n"
+    assert can(json.loads(result.stdout))["interpreted"]
+
+
+def test_what_is_made_otherwise_than_asked_is_noted() -> None:
+    result = run("check", "null_blk", "hw_queue_depth=20000", "discard=Y")
+    assert (result.exit_code, result.stdout) == (0, answer("check", "null_blk"))
+    assert result.stderr == (
+        "note: discard option is ignored without memory backing\n"
+        "note: queue_depth = 20000 is lowered to 10240: the most that a queue can have\n"
+    )
+
+
 def test_a_mode_decides_what_is_checked() -> None:
     Path("driver.py").write_text(GOOD.replace("rq.pdu.timer.start(1000, rq)", "print(rq)"))
     assert can(document("check", "driver.py"))["host"]
@@ -98,6 +146,14 @@ def program(driver: str, *, fold: bool, **attributes: int) -> Program:
 @pytest.mark.parametrize("driver", ["ramdisk", "good.py"])
 def test_the_text_is_the_printers(driver: str, language: str) -> None:
     assert answer("emit", driver, "--to", language) == PRINTERS[language](program(driver, fold=True))
+
+
+@pytest.mark.parametrize("language", PRINTERS)
+def test_the_text_for_readers_has_no_marks(language: str) -> None:
+    text = answer("emit", "good.py", "--to", language, "--no-lines")
+    assert text == PRINTERS[language](program("good.py", fold=True), lines=False)
+    assert "#line" not in text
+    assert not re.search(r"call(->|\.)at", text)
 
 
 @pytest.mark.parametrize("language", PRINTERS)
@@ -127,7 +183,7 @@ def test_the_text_goes_to_a_file() -> None:
 
 def test_a_file_that_cannot_be_written_is_an_io_error() -> None:
     told = complaint("emit", "ramdisk", "--to", "c", "-o", "nowhere/out.c", code=1)
-    assert told == "error: nowhere/out.c: No such file or directory\n"
+    assert told == "error: nowhere/out.c: No such file or directory\nhint: the directory must be there\n"
     assert "is a directory" in complaint("emit", "ramdisk", "--to", "c", "-o", ".", code=2)
 
 

@@ -73,12 +73,12 @@ def test_no_verb_shows_the_help_and_is_wrong_usage() -> None:
     [
         (["emits"], "no verb 'emits': did you mean emit?"),
         (["quux"], "no verb 'quux': verbs: bench, check"),
-        (["check"], "Missing argument 'DRIVER'"),
-        (["check", "good.py", "--jsn"], "No such option"),
+        (["check"], "missing argument 'DRIVER'"),
+        (["check", "good.py", "--jsn"], "no such option"),
         (["check", "good.py", "blocksize"], "'blocksize' is no ATTR=VALUE"),
         (["check", "good.py", "=3"], "'=3' is no ATTR=VALUE"),
         (["check", "good.py", "mode=1", "mode=2"], "mode is given twice"),
-        (["emit", "good.py"], "Missing option '--to'. Choose from: numba, c"),
+        (["emit", "good.py"], "missing option '--to'. Choose from: numba, c"),
         (["emit", "good.py", "--to", "rust"], "'rust' is not one of"),
         (["bench", "good.py", "--depth", "0"], "'--depth'"),
         (["bench", "good.py", "--target", "gpu"], "'gpu' is not one of"),
@@ -177,7 +177,11 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_a_full_disk_is_an_io_error() -> None:
     with open("/dev/full", "w") as full:
         done = run_process("ops", "ramdisk", stdout=full, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+    told = "error: stdout: No space left on device\nhint: make room, or give another place\n"
+    assert (done.returncode, done.stderr) == (1, told)
+    with open("/dev/full", "w") as full:
+        done = run_process("check", "ramdisk", "--json", stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 @pytest.mark.parametrize(("encoding", "text"), [("latin-1", "größe \\u2192 5"), ("utf-8", "größe → 5")])

@@ -99,6 +99,7 @@ def test_a_broken_file_is_wrong_usage(case: str) -> None:
         ("folder/x.py", "folder/x.py: no such file", "a name that `blkmq drivers` lists"),
         ("nowhere/x.py", "nowhere/x.py: no such file", "a name that `blkmq drivers` lists"),
         ("./folder", "folder is a directory", "folder/one.py"),
+        ("/dev/null", "/dev/null is no Python file", "ends in .py"),
         ("loop.py", "loop.py: cannot be read: Too many levels of symbolic links", "permissions"),
         ("nul\0.py", "nul\0.py: cannot be read", ""),
         ("good.py:Goo", "good.py has no class Goo", "did you mean Good?"),

@@ -57,6 +57,8 @@ def test_attributes_for_programs() -> None:
         "type": "u8",
         "minimum": 0,
         "maximum": 255,
+        "range": "0..255",
+        "unit": "",
         "members": None,
         "default": 1,
         "mode": True,
@@ -70,13 +72,13 @@ def test_attributes_for_programs() -> None:
 def test_attributes_for_people() -> None:
     lines = answer("drivers", "good.py").splitlines()
     assert lines[0] == "Good: Ends every request."
-    assert lines[1].split() == ["attribute", "type", "range", "default", "mode", "unit,", "what", "it", "does"]
+    assert lines[1].split() == ["attribute", "type", "unit", "range", "default", "what", "it", "does"]
     cells = {line.split()[0]: line for line in lines[2:]}
-    assert cells["mode"].split() == ["mode", "u8", "0..255", "1", "mode", "what", "it", "does"]
-    assert cells["blocksize"].split() == ["blocksize", "u32", "0..2^32-1", "512", "bytes"]
-    assert cells["quiet"].split() == ["quiet", "bool", "N,", "Y", "N"]
-    assert cells["status"].split()[:4] == ["status", "BlkStatus", "OK", "(0),"]
-    assert cells["status"].endswith("  OK")
+    assert cells["mode"].split() == ["mode", "Const[u8]", "-", "0..255", "1", "what", "it", "does"]
+    assert cells["blocksize"].split() == ["blocksize", "u32", "bytes", "512..65536", "512", "logical", "block"]
+    assert cells["quiet"].split() == ["quiet", "bool", "-", "N,", "Y", "N", "-"]
+    assert cells["status"].split()[:4] == ["status", "BlkStatus", "-", "OK"]
+    assert cells["status"].endswith("  OK       -")
 
 
 def test_a_required_attribute_and_large_ranges() -> None:

@@ -60,7 +60,7 @@ def bench(
 
     Requests are of 4 KiB, at random places. The targets take turns, round by round, so that what else the machine
     does hits them alike; the table has the median of the rounds and their extremes. If requests fail, the exit code
-    is 1.
+    is 1; for a disk that takes none of them (no capacity, larger blocks, read-only) it is 2.
 
     \b
     Examples:
@@ -68,11 +68,13 @@ def bench(
       blkmq bench my_disk.py --target host --target c --write-percent 0
       blkmq bench ramdisk --requests 100000 --rounds 9 --json
     """
-    from blkmq.cli.contender import Contender
+    from blkmq.cli.contender import Contender, StuckError
+    from blkmq.device.serve import log_notes
     from blkmq.mq.errors import BlkmqError, ConfigError
 
     cls = load(driver)
     made = new(cls, attributes)
+    log_notes([made])
     asked = tuple(dict.fromkeys(targets)) or TARGETS
     refused: dict[str, BlkmqError] = {}
     contenders: list[Contender] = []
@@ -98,7 +100,7 @@ def bench(
                     step(f"round {number + 1} of {rounds}: {contender.target}", 1)
                     contender.round()
         return _tell(driver, cls, contenders, refused, write_percent, as_json)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, StuckError) as error:
         _leave_if_abandoned(error, as_json)
         raise
     finally:
@@ -129,11 +131,11 @@ def _steps(progress: Progress, total: int) -> Any:
     return step
 
 
-def _leave_if_abandoned(error: KeyboardInterrupt, as_json: bool) -> None:
+def _leave_if_abandoned(error: BaseException, as_json: bool) -> None:
     """A round that cannot be stopped dies with the process, before anything that it uses is taken down."""
-    from blkmq.cli.contender import AbandonedError
+    from blkmq.cli.contender import AbandonedError, StuckError
 
-    if isinstance(error, AbandonedError):
+    if isinstance(error, AbandonedError | StuckError):
         code = failure_of(error).show(as_json=as_json)
         sys.stdout.flush()
         os._exit(code)

@@ -11,7 +11,7 @@ import click
 from blkmq.cli.driver_argument import attributes_argument, driver_argument, load, new
 from blkmq.cli.failure import ExitCode, refusal_json
 from blkmq.cli.output import echo_json, json_option
-from blkmq.cli.verdict import TARGETS, ask
+from blkmq.cli.verdict import TARGETS, ask, disk_refusals
 
 if TYPE_CHECKING:
     from blkmq.compiler.frontend.refused import Refusal
@@ -29,20 +29,27 @@ fold_option = click.option(
 def check(driver: str, attributes: dict[str, str], fold: bool, as_json: bool) -> int:
     """Say which targets can take DRIVER, and if not, every place that breaks a rule.
 
-    The exit code is 0 if the host target can, else 1. Nothing is compiled or run. Modes are taken as given, as
-    serving the driver takes them; with --no-fold the code for all their other values is checked too.
+    The exit code is 0 if the host target can, else 1. Modes are taken as given, as serving the driver takes them;
+    with --no-fold the code for all their other values is checked too. Nothing is compiled, but the disk is made once,
+    interpreted: `configure` and the init callbacks run, the kernel's rules are applied to the limits that they ask
+    for, and the disk is removed again. No request comes.
 
     \b
     Examples:
       blkmq check my_disk.py
       blkmq check my_disk.py blocksize=4096 --json
     """
-    from blkmq.compiler.frontend.refused import Refused
+    from blkmq.compiler.frontend.refused import Refusal, Refused
+    from blkmq.device.serve import log_notes
 
     cls = load(driver)
     try:
         made = new(cls, attributes)
+        log_notes([made])
         answers = {target: _answer(made, target, fold) for target in TARGETS}
+        if answers["interpreted"]["can"] and (refusals := disk_refusals(made)):
+            for answer in answers.values():
+                answer.update(_no([*refusals, *(Refusal(**one) for one in answer["refusals"])]))
     except Refused as error:
         answers = {target: _no(error.refusals) for target in TARGETS}
     if as_json:

@@ -23,7 +23,7 @@ from blkmq.cli.drivers import drivers
 from blkmq.cli.emit import emit
 from blkmq.cli.failure import failure_of
 from blkmq.cli.ops import ops
-from blkmq.cli.output import JSON_OPTION, make_encodable
+from blkmq.cli.output import JSON_OPTION, log_as_notes, make_encodable
 
 EPILOG = """\b
 Exit codes:
@@ -58,7 +58,8 @@ class CommandLine(click.Group):
         words = sys.argv[1:] if args is None else list(args)
         make_encodable()
         try:
-            code = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
+            with log_as_notes():
+                code = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:
                 sys.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:

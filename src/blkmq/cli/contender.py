@@ -9,22 +9,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from blkmq.abi.blk_types import SECTOR_SHIFT
+from blkmq.abi.page import PAGE_SIZE
 from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.mq.errors import BlkmqError
+from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.transport.in_process.generator import Load, run_load
 from blkmq.transport.in_process.queue_thread import WorkThread
 
 if TYPE_CHECKING:
     from blkmq.mq.operations import Operations
 
+PAGE_SECTORS = PAGE_SIZE >> SECTOR_SHIFT
 ROUND_SEC = 0.2  #: how long a round should take, unless the number of requests is given
 NR_ERRORS_SHOWN = 5
+LATE_SEC = 10.0  #: how much later than their timeout the first requests may end
 GRACE_SEC = 1.0  #: how long an interrupted round may still take
 
 
 class AbandonedError(KeyboardInterrupt):
     """Interrupted, while a round still runs: its memory must stay, and the process has to be left at once."""
+
+
+class StuckError(BlkmqError):
+    """A load that does not end, as nothing times out that the driver refuses again and again; as for AbandonedError."""
 
 
 @dataclass
@@ -46,6 +54,7 @@ class Contender:
         """Puts a driver into service; a target that cannot take it refuses."""
         running = RunningSet([driver], executable_for([driver], target))
         try:
+            _refuse_unmeasurable(running, write_percent)
             running.open_disk(0)
         except BaseException:
             running.close()
@@ -57,7 +66,8 @@ class Contender:
 
     def warm_up(self) -> None:
         """Compiles the load, touches the memory, and finds out how many requests fill a round."""
-        load = self._load(self.depth)
+        self._load(0)  # compiles it
+        load = self._load(self.depth, limit_sec=self.running.tag_set.timeout_msec / 1000 + LATE_SEC)
         if load.nr_failed == load.nr_requests:
             text = f"{self.target}: each of the first {load.nr_requests} requests failed"
             raise BlkmqError(text, hint=self.errors_hint())
@@ -72,10 +82,17 @@ class Contender:
         """One measured round."""
         self.loads.append(self._load(self.nr_requests))
 
-    def _load(self, nr_requests: int) -> Load:
-        return in_thread(
-            lambda: run_load(self.running, nr_requests, depth=self.depth, write_percent=self.write_percent)
+    def _load(self, nr_requests: int, limit_sec: float | None = None) -> Load:
+        load = in_thread(
+            lambda: run_load(self.running, nr_requests, depth=self.depth, write_percent=self.write_percent), limit_sec
         )
+        if load is None:
+            text = f"{self.target}: the first {nr_requests} requests do not end"
+            counters = self.running.counters()
+            raise StuckError(
+                text, hint=f"queue_rq refused {counters['nr_busy']:,} times: RESOURCE means later, and later must come"
+            )
+        return load
 
     def close(self) -> None:
         self.worker.stop()
@@ -110,8 +127,26 @@ class Contender:
         return "the driver ended them with an error status"
 
 
-def in_thread(work: Callable[[], Load]) -> Load:
-    """Runs on a thread of its own, so that Ctrl-C reaches us and not the driver."""
+def _refuse_unmeasurable(running: RunningSet, write_percent: int) -> None:
+    """A disk that takes no request of the load."""
+    disk = running.disks[0]
+    sectors, block = disk.record.capacity_sectors, disk.limits.logical_block_size
+    if sectors < PAGE_SECTORS:
+        rule = f"there is nothing to measure: a request of 4 KiB needs {PAGE_SECTORS} sectors"
+        hint = "`configure` sets self.disk.capacity_sectors: give the attribute that it is made from, such as size=1"
+        raise ConfigError("capacity_sectors", sectors, rule, hint=hint)
+    if block > PAGE_SIZE:
+        rule = "the load's requests of 4 KiB are smaller than a block"
+        raise ConfigError(
+            "logical_block_size", block, rule, hint=f"measure it with blocks of {PAGE_SIZE} bytes or less"
+        )
+    if disk.record.read_only and write_percent:
+        rule = "writes would never reach the driver"
+        raise ConfigError("read_only", 1, rule, hint="--write-percent 0 measures reads")
+
+
+def in_thread(work: Callable[[], Load], limit_sec: float | None) -> Load | None:
+    """Runs on a thread of its own, so that Ctrl-C reaches us and not the driver; None if that takes too long."""
     results: list[Load] = []
     errors: list[BaseException] = []
     done = threading.Event()  # Thread.join() takes a thread for dead when Ctrl-C interrupts it (Python 3.11)
@@ -125,7 +160,8 @@ def in_thread(work: Callable[[], Load]) -> Load:
 
     try:
         threading.Thread(target=run, name="blkmq-bench", daemon=True).start()
-        done.wait()
+        if not done.wait(limit_sec):
+            return None
     except KeyboardInterrupt:
         if not done.wait(GRACE_SEC):
             raise AbandonedError from None

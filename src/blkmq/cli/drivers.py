@@ -25,8 +25,9 @@ def drivers(driver: str | None, as_json: bool) -> None:
     """List the installed drivers, or the attributes of DRIVER.
 
     Any package can bring drivers: by an entry point of group `blkmq.drivers`. An attribute is given on the command
-    line as ATTR=VALUE and in Python as a keyword argument. One that is a mode is a constant in what is compiled;
-    another value of any other compiles nothing.
+    line as ATTR=VALUE and in Python as a keyword argument. A `Const[…]` is a mode, a constant in what is compiled;
+    another value of any other attribute compiles nothing. A driver says what an attribute does in a comment behind
+    it, with its unit and its range: `#: capacity [MiB, 1..1024]`.
 
     \b
     Examples:
@@ -82,11 +83,14 @@ def _list_attributes(text: str, as_json: bool) -> None:
     if not attributes:
         click.echo(f"{cls.__name__} has no attributes")
         return
-    head = ["attribute", "type", "range", "default", "mode", "unit, what it does"]
+    head = ["attribute", "type", "unit", "range", "default", "what it does"]
     cells = [
-        [a.name, a.type_name, _range(a), spelled_value(a, a.default), "mode" if a.const else "", a.doc]
+        [
+            a.name, f"Const[{a.type_name}]" if a.const else a.type_name, a.unit or "-", _range(a),
+            spelled_value(a, a.default), a.doc or "-",
+        ]
         for a in attributes
-    ]
+    ]  # fmt: skip
     echo_table(head, cells, f"{cls.__name__}: {summary(cls) or 'its attributes'}")
 
 
@@ -98,6 +102,8 @@ def attribute_json(attribute: Attribute) -> dict[str, Any]:
         "type": attribute.type_name,
         "minimum": attribute.minimum,
         "maximum": attribute.maximum,
+        "range": _range(attribute),
+        "unit": attribute.unit,
         "members": {n: int(member) for n, member in attribute.enum.__members__.items()} if attribute.enum else None,
         "default": default if default is None or attribute.rest.boolean else int(default),
         "mode": attribute.const,
@@ -121,7 +127,7 @@ def _range(attribute: Attribute) -> str:
         return "N, Y"
     if attribute.enum:
         return ", ".join(f"{name} ({int(member)})" for name, member in attribute.enum.__members__.items())
-    return f"{_number(attribute.minimum)}..{_number(attribute.maximum)}"
+    return attribute.range or f"{_number(attribute.minimum)}..{_number(attribute.maximum)}"
 
 
 def _number(value: int) -> str:

@@ -23,20 +23,22 @@ LEXERS = {"numba": "python", "c": "c"}
 @click.option(
     "-o", "output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to FILE; `-` is stdout, the default."
 )
+@click.option("--lines/--no-lines", default=True, show_default=True, help="Say for each statement where it comes from.")
 @fold_option
-def emit(driver: str, attributes: dict[str, str], language: str, output: str | None, fold: bool) -> None:
+def emit(driver: str, attributes: dict[str, str], language: str, output: str | None, lines: bool, fold: bool) -> None:
     """Print what DRIVER becomes: a module for Numba, or the C that a kernel would get.
 
-    On a terminal it is coloured; a file or a pipe gets the pure text.
+    On a terminal it is coloured; a file or a pipe gets the pure text. `#line` and `call->at` lead a compiler, a
+    debugger and an error's message back to the Python; --no-lines leaves them out, for reading.
 
     \b
     Examples:
-      blkmq emit ramdisk --to c | less
+      blkmq emit ramdisk --to c --no-lines | less
       blkmq emit my_disk.py --to numba blocksize=4096 -o my_disk_numba.py
     """
     cls = load(driver)
     made = new(cls, attributes) if fold or attributes else None
-    text = printed(program_of(cls, made, fold=fold), language)
+    text = printed(program_of(cls, made, fold=fold), language, lines=lines)
     if output not in (None, "-"):
         _write(Path(output), text)
     elif on_terminal() and not os.environ.get("NO_COLOR"):

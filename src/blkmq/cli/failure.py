@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno as errnos
 import os
 import traceback
 from dataclasses import dataclass, field
@@ -47,8 +49,9 @@ class Failure:
             else:
                 for message in self.messages:
                     echo_error(*message)
-        except OSError:  # nobody can be told
-            return self.code
+        except OSError:  # nobody reads stdout
+            with contextlib.suppress(OSError):
+                echo_error(*self.messages[0])
         return self.code
 
 
@@ -59,16 +62,30 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, click.ClickException):
         ctx = getattr(error, "ctx", None)
         path = ctx.command_path if ctx else "blkmq"
-        text = " ".join(error.format_message().split())
+        text = " ".join(error.format_message().split()).removesuffix(".")
+        text = text[:1].lower() + text[1:]
         return Failure(ExitCode.USAGE, error, ((text, f"`{path} --help` shows how"),))
     if isinstance(error, BlkmqError):
         return _of_blkmq_error(error)
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return Failure(ExitCode.NO, error, ((f"{place}{error.strerror or error}", ""),))
+        place = error.filename or ("stdout" if error.errno in (errnos.ENOSPC, errnos.EPIPE) else "")
+        text = f"{place}: {error.strerror or error}" if place else str(error)
+        return Failure(ExitCode.NO, error, ((text, _hint_of(error)),))
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in ("numba", "llvmlite", "numpy"):
+        return Failure(ExitCode.NO, error, ((f"Numba cannot be loaded: {error}", "`blkmq doctor` says more"),))
     text = f"internal error: {type(error).__name__}: {error}"
     hint = "this is a mistake of blkmq: please report it, with the traceback that BLKMQ_DEBUG=1 shows"
     return Failure(ExitCode.BUG, error, ((text, hint),))
+
+
+def _hint_of(error: OSError) -> str:
+    """The next step, where the errno says it."""
+    return {
+        errnos.ENOENT: "the directory must be there",
+        errnos.EACCES: "look at the permissions of file and directory",
+        errnos.EROFS: "that is mounted read-only: give another place",
+        errnos.ENOSPC: "make room, or give another place",
+    }.get(error.errno or 0, "")
 
 
 def _of_blkmq_error(error: BlkmqError) -> Failure:
@@ -80,7 +97,8 @@ def _of_blkmq_error(error: BlkmqError) -> Failure:
         refusals = [refusal_json(refusal) for refusal in error.refusals]
         return Failure(ExitCode.REFUSED, error, tuple((str(r), r.hint) for r in error.refusals), {"refusals": refusals})
     if isinstance(error, ConfigError):
-        more = {"field": error.field, "value": str(error.value), "rule": error.rule}
+        errno = errnos.errorcode[error.errno]
+        more = {"field": error.field, "value": str(error.value), "rule": error.rule, "errno": errno}
         return Failure(ExitCode.USAGE, error, messages, more)
     usage = isinstance(error, DriverSourceError)
     return Failure(ExitCode.USAGE if usage else ExitCode.NO, error, messages)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import click
 
@@ -39,6 +40,28 @@ def echo_error(text: str, hint: str = "", *, kind: str = "error") -> None:
     click.echo(f"{click.style(f'{kind}:', fg='red', bold=True)} {text}", err=True, color=color)
     if hint:
         click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True, color=color)
+
+
+@contextlib.contextmanager
+def log_as_notes() -> Iterator[None]:
+    """Writes what blkmq logs as ``note: …`` on stderr, each once."""
+    import logging
+
+    class Notes(logging.Handler):
+        told: ClassVar[set[str]] = set()
+
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if text not in self.told:
+                self.told.add(text)
+                echo_error(text, kind="note")
+
+    logger, notes = logging.getLogger("blkmq"), Notes()
+    logger.addHandler(notes)
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
 
 
 def echo_table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

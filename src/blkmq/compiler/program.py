@@ -338,6 +338,11 @@ class Return(Stmt):
 
     value: Expr | None
 
+    @property
+    def is_as_after_error(self) -> bool:
+        """Whether it returns what a function returns that has met an error: 0, False, nothing."""
+        return self.value is None or (isinstance(self.value, Int | Bool) and not self.value.value)
+
 
 # --- functions and the program ------------------------------------------------------------------------------------
 @dataclass(frozen=True)

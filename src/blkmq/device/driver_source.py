@@ -175,6 +175,8 @@ def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise DriverSourceError(f"{path} is a directory", hint=_directory_hint(path))
+        if path.suffix != ".py" and path.exists():
+            raise DriverSourceError(f"{path} is no Python file", hint="give a file whose name ends in .py")
         return path.read_bytes()
     except FileNotFoundError:
         beside = {one.name: str(one) for one in path.parent.glob("*.py")}

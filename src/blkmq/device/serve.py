@@ -44,12 +44,13 @@ def serve(
     if len({type(one) for one in drivers}) > 1:
         raise BlkmqError("drivers of several classes on one tag set", hint="give a list of drivers of one class")
     executable = executable_for(drivers, target)
-    for note in notes(drivers):
-        logging.getLogger("blkmq").warning(note)
+    log_notes(drivers)
     door = Door(RunningSet(drivers, executable))
     return door.disks[0] if isinstance(driver, Operations) else door.disks
 
 
-def notes(drivers: Sequence[Operations]) -> list[str]:
-    """What the configurations have to say, attributes that have no effect say; C drivers do it by ``pr_info``."""
-    return [note for driver in drivers for note in getattr(driver.config, "notes", list)()]
+def log_notes(drivers: Sequence[Operations]) -> None:
+    """Logs what the configurations have to say: attributes without effect, say; C drivers do it by ``pr_info``."""
+    for driver in drivers:
+        for note in getattr(driver.config, "notes", list)():
+            logging.getLogger("blkmq").warning(note)

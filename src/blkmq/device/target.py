@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
+import sys
 from collections.abc import Sequence
 
 from blkmq.dispatch.executable import Executable
@@ -26,6 +28,7 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         return InterpretedDriver(type(drivers[0]))
     if target not in TARGETS:
         raise BlkmqError(f"target = {target!r}: no such target", hint=f"targets: {', '.join(TARGETS)}")
+    _need_numba(target)
     from blkmq.compiler.frontend.translate import translate
     from blkmq.dispatch.engine import begin_build
     from blkmq.dispatch.executable import CompiledDriver
@@ -43,6 +46,18 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     from blkmq.dispatch.c_layout import c_layout
 
     return CompiledDriver(program, load_c(build_c(program, c_layout())))
+
+
+def _need_numba(target: str) -> None:
+    """Dispatch is compiled by Numba for every target but the interpreted one."""
+    for name in ("numba", "llvmlite"):
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except ValueError:  # somebody took it out of sys.modules
+            found = False
+        if not found:
+            hint = f'{sys.executable} -m pip install {name}; or target="interpreted", which needs none'
+            raise BlkmqError(f"target {target} needs {name}, which is not installed", hint=hint)
 
 
 def queue_rq_hint(cls: type[Operations]) -> str:

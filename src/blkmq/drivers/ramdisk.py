@@ -13,8 +13,8 @@ from blkmq import (  # isort: skip
 
 @dataclass(frozen=True, kw_only=True)
 class RamDiskConfig:
-    size: u64 = 64  #: MiB
-    blocksize: u32 = 512  #: bytes, a power of two
+    size: u64 = 64  #: capacity [MiB]
+    blocksize: u32 = 512  #: logical block [bytes, 512..65536 by powers of two]
 
 
 class RamDisk(Operations):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import errno
 import inspect
 import re
 from dataclasses import MISSING, dataclass
@@ -20,7 +21,7 @@ from typing import Any, get_type_hints
 from blkmq.mq.at_rest import AtRest, at_rest
 from blkmq.mq.errors import ConfigError, DriverError
 
-_TRUE, _FALSE = {"y", "yes", "true", "on", "1"}, {"n", "no", "false", "off", "0"}
+_TRUE, _FALSE = {"y", "yes", "t", "true", "on", "1"}, {"n", "no", "f", "false", "off", "0"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Attribute:
     name: str
     rest: AtRest  #: size, or enum, or bool
     default: int | None  #: None: it must be given
-    doc: str  #: the text of its ``#:`` comment: its unit, and what it does
+    doc: str  #: its ``#:`` comment: what it does
+    unit: str = ""  #: ``#: … [MiB]``
+    range: str = ""  #: the useful values, where the type takes more: ``#: … [bytes, 512..65536]``
 
     @property
     def type_name(self) -> str:
@@ -90,8 +93,14 @@ def _attributes_of_config(config: type) -> tuple[Attribute, ...]:
                 hint="write u32, u64, bool, Const[u8] … from blkmq",
             )
         default = None if field.default is MISSING else field.default
-        attributes.append(Attribute(field.name, rest, default, docs.get(field.name, "")))
+        attributes.append(Attribute(field.name, rest, default, *_parts(docs.get(field.name, ""))))
     return tuple(attributes)
+
+
+def _parts(comment: str) -> tuple[str, str, str]:
+    """What an attribute does, its unit and its range, of a comment such as ``capacity [MiB, 1..1024]``."""
+    found = re.fullmatch(r"(.*?)\s*\[(?:([^\d,\]][^,\]]*))?(?:,\s*)?([^\]]*)\]", comment)
+    return (found[1], found[2] or "", found[3]) if found else (comment, "", "")
 
 
 def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
@@ -99,11 +108,13 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
 
     Values may be integers, bools, enum members, or strings of these as a command line has them.  An unknown
     name, a missing one, a value out of range, and what the dataclass's own ``check()`` refuses, are ConfigErrors.
+    The hint for an unknown name may be the dataclass's own: ``instead = (("gb", "give size, in MiB"),)``.
     """
     known = {attribute.name: attribute for attribute in attributes_of(driver)}
     for name, value in attributes.items():
         if name not in known:
-            raise ConfigError(name, value, f"{driver.__name__} has no such attribute", hint=_near(name, list(known)))
+            hint = dict(getattr(config_class_of(driver), "instead", ())).get(name) or _near(name, list(known))
+            raise ConfigError(name, value, f"{driver.__name__} has no such attribute", hint=hint)
     values = {}
     for name, attribute in known.items():
         value = attributes.get(name, attribute.default)
@@ -178,7 +189,10 @@ def _entering(attribute: Attribute, value: object) -> int:
         return rest.entering(name, number)
     except DriverError:
         rule = f"is no {rest}" if rest.enum or rest.boolean else f"outside {rest.minimum}..{rest.maximum} of a {rest}"
-        raise ConfigError(name, value, rule, hint=_values(attribute)) from None
+        too_large = number > rest.maximum and not rest.enum and not rest.boolean
+        raise ConfigError(
+            name, value, rule, hint=_values(attribute), errno=errno.ERANGE if too_large else errno.EINVAL
+        ) from None  # as kstrtouint
 
 
 def _parsed(attribute: Attribute, text: str) -> int | None:
@@ -198,4 +212,6 @@ def _values(attribute: Attribute) -> str:
         return "one of " + ", ".join(f"{name} ({int(member)})" for name, member in attribute.enum.__members__.items())
     if attribute.rest.boolean:
         return "Y or N"
-    return f"an integer {attribute.minimum}..{attribute.maximum}" + (f", {attribute.doc}" if attribute.doc else "")
+    words = f"an integer {attribute.range or f'{attribute.minimum}..{attribute.maximum}'}"
+    words += f" ({attribute.unit})" if attribute.unit else ""
+    return words + (f", {attribute.doc}" if attribute.doc else "")

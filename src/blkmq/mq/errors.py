@@ -8,6 +8,7 @@ with the driver's file and line.
 
 from __future__ import annotations
 
+import errno as errnos
 from enum import IntEnum
 
 
@@ -24,10 +25,11 @@ class BlkmqError(Exception):
 
 
 class ConfigError(BlkmqError):
-    """An attribute, limit or tag-set value that the kernel's rules refuse (EINVAL)."""
+    """An attribute, limit or tag-set value that the kernel's rules refuse, with the errno that it would give."""
 
-    def __init__(self, field: str, value: object, rule: str, *, hint: str = "") -> None:
+    def __init__(self, field: str, value: object, rule: str, *, hint: str = "", errno: int = errnos.EINVAL) -> None:
         super().__init__(f"{field} = {value!r}: {rule}", hint=hint)
+        self.errno = errno
         self.field = field
         self.value = value
         self.rule = rule

@@ -39,8 +39,8 @@ class TagSet(SizedRecord):
     def validate(self, *, nr_cpu_ids: int | None = None) -> None:
         """Fills in defaults, lowers what is too high, refuses the rest. C: ``blk_mq_alloc_tag_set``.
 
-        ``nr_cpu_ids`` is the number of CPUs, by default this machine's.  A broken rule raises
-        :class:`~blkmq.mq.errors.ConfigError` with the field's name.
+        What it lowers it logs, as a warning of the logger ``blkmq``.  ``nr_cpu_ids`` is the number of CPUs, by default
+        this machine's.  A broken rule raises :class:`~blkmq.mq.errors.ConfigError` with the field's name.
         """
         self._validate_tags()
         self._validate_maps(nr_cpu_ids or os.cpu_count() or 1)
@@ -66,13 +66,21 @@ class TagSet(SizedRecord):
     def _validate_tags(self) -> None:
         if not self.queue_depth:
             raise self.refusal("queue_depth", "must be at least 1", hint="64 is usual")
-        self.queue_depth = min(self.queue_depth, BLK_MQ_MAX_DEPTH)
+        self._lower("queue_depth", BLK_MQ_MAX_DEPTH, "the most that a queue can have")
         if self.queue_depth < self.reserved_tags + BLK_MQ_TAG_MIN:
             raise self.refusal(
                 "reserved_tags",
                 f"must leave a tag for ordinary requests; queue_depth is {self.queue_depth}",
                 hint="reserved tags count towards queue_depth",
             )
+
+    def _lower(self, field: str, most: int, why: str) -> None:
+        asked = getattr(self, field)
+        if asked > most:
+            import logging  # takes a while
+
+            logging.getLogger("blkmq").warning("%s = %d is lowered to %d: %s", field, asked, most, why)
+            setattr(self, field, most)
 
     def _validate_maps(self, nr_cpu_ids: int) -> None:
         if not self.nr_hw_queues:
@@ -85,7 +93,7 @@ class TagSet(SizedRecord):
         if self.nr_poll_queues and self.nr_maps <= HctxType.POLL:
             raise self.refusal("nr_poll_queues", "needs a poll map", hint="set nr_maps to 3")
         if self.nr_maps == 1:
-            self.nr_hw_queues = min(self.nr_hw_queues, nr_cpu_ids)
+            self._lower("nr_hw_queues", nr_cpu_ids, "one for each CPU")
             self.nr_default_queues = self.nr_hw_queues
             return
 

@@ -197,6 +197,8 @@ def assignment(s: Assign) -> str:
     """``position += step``."""
     target, value = c_name(s.target), s.value
     if isinstance(value, Binary) and value.op in "+-*&|^" and value.left == Local(value.left.type, s.target):
+        if value.op == "+" and value.right == Int(value.right.type, 1):
+            return f"{target}++"
         return f"{target} {value.op}= {expression(value.right)}"
     return f"{target} = {expression(value)}"
 

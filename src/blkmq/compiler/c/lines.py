@@ -22,7 +22,8 @@ class CLine:
 class Lines:
     """The body of one function, as far as it is printed."""
 
-    def __init__(self, program: Program, function: Function) -> None:
+    def __init__(self, program: Program, function: Function, marks: bool = True) -> None:
+        self._marks = marks
         self._program = program
         self._function = function
         self._body: list[CLine] = []
@@ -35,7 +36,7 @@ class Lines:
 
     def _mark(self, line: int) -> None:
         """Says where an error that may come now is."""
-        if self._at != line:
+        if self._marks and self._at != line:
             self._put(f"call->at = BLKMQ_AT({self._function.file}, {line});", line)
             self._at = line
 
@@ -46,6 +47,15 @@ class Lines:
 
     def _leave_on_error(self, line: int) -> None:
         self._leave_if("call->error", line)
+
+    def _drop_idle_check(self) -> None:
+        """Takes back a look for errors before a return of what an error returns, too."""
+        before, self._body = self._body, self._body[:-2]
+        self._leave_on_error(0)
+        if [line.text for line in before] != [line.text for line in self._body]:
+            self._body = before
+        else:
+            del self._body[-2:]
 
     def _call(self, target: str, verb: str, arguments: Sequence[str], line: int) -> None:
         assignment = f"{c_name(target)} = " if target else ""

@@ -32,7 +32,11 @@ _FROM_WORD = {
 
 
 def print_c(program: Program, *, lines: bool = True) -> str:
-    """The C text of a driver; with ``lines``, ``#line`` says for each statement where it comes from."""
+    """The C text of a driver.
+
+    With ``lines``, ``#line`` says for each statement where it comes from, and ``call->at`` for each that may raise;
+    without, the text is for readers.
+    """
     program = without_locals_named(program, {function_name(program, f.name) for f in program.functions})
     text: list[CLine] = [*_head(program)]
     for record in program.records:
@@ -65,7 +69,7 @@ def _record(program: Program, record: Record) -> Iterator[CLine]:
     for field in record.fields:
         length = f"[{field.length}]" if field.length else ""
         text = f"\t{_field_type(field)} {c_name(field.name)}{length};"
-        comment = f" /* {words} */" if (words := _comment(f"{field.enum} {field.unit}")) else ""
+        comment = f" /* {words} */" if (words := _comment(": ".join(filter(None, (field.enum, field.unit))))) else ""
         if _columns(text + comment) > MAX_COLUMNS:
             yield CLine(f"\t{comment.strip()}")
             comment = ""
@@ -92,12 +96,14 @@ def _field_type(field: Field) -> str:
 
 
 def _mapped(program: Program, function: Function, lines: bool) -> Iterator[CLine]:
-    """A function's lines, with a ``#line`` wherever counting on would be wrong."""
-    file = program.files[function.file].replace("\\", "\\\\").replace('"', '\\"')
+    """A function's lines, with a ``#line`` wherever counting on would be wrong; the first one names the file."""
+    name = program.files[function.file].replace("\\", "\\\\").replace('"', '\\"')
+    file = f' "{name}"'
     counted = 0
-    for line in FunctionPrinter(program, function).lines():
+    for line in FunctionPrinter(program, function, lines).lines():
         if lines and line.line and line.line != counted:
-            yield CLine(f'#line {line.line} "{file}"')
+            yield CLine(f"#line {line.line}{file}")
+            file = ""
             counted = line.line
         for part in wrapped(line.text):
             yield CLine(part)
@@ -112,12 +118,14 @@ def wrapped(text: str) -> Iterator[str]:
         ends = next(filter(None, fitting), _ends(_BREAKS[0], text)[:1])
         if not ends:
             break
-        yield text[: ends[-1]].rstrip()
-        text = indent + text[ends[-1] :]
+        end = min(ends, key=lambda end: (text.count("(", 0, end) - text.count(")", 0, end), -end))
+        yield text[:end].rstrip()
+        text = indent + text[end:]
     yield text
 
 
-#: Behind what a line is broken; the second only where the first does not help.  Not within a comment.
+#: Behind what a line is broken, outside of as many parentheses as can be; the second only where the first does not
+#: help.  Not within a comment.
 _BREAKS = (re.compile(r"\S(,|\|\||&&) "), re.compile(r"\S (<<|>>|[-+&|^?:]|(?<!/)\*) "))
 
 

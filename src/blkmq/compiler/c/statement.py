@@ -56,8 +56,8 @@ class _Loop:
 class FunctionPrinter(Lines):
     """Prints one function; ``lines`` is the result."""
 
-    def __init__(self, program: Program, function: Function) -> None:
-        super().__init__(program, function)
+    def __init__(self, program: Program, function: Function, marks: bool = True) -> None:
+        super().__init__(program, function, marks)
         self._loops: list[_Loop] = []
         self._locks: list[str] = []  #: what gives them back
         self._nr_labels = 0
@@ -69,7 +69,9 @@ class FunctionPrinter(Lines):
         function = self._function
         self._statements(function.body)
         ends = bool(function.body) and isinstance(function.body[-1], Return)
-        if function.returns.kind is not Kind.NONE and not ends:
+        if function.returns.kind is Kind.NONE:
+            self._drop_idle_check()
+        elif not ends:
             self._put(f"return {NOTHING[function.returns.kind]};", function.line)
         head = [CLine(signature(self._program, function), function.line), CLine("{")]
         head += [CLine(f"\t{text};") for text in self._declarations()]
@@ -128,6 +130,8 @@ class FunctionPrinter(Lines):
                 if any(e.function == self._function.name and e.reports(s) for e in self._program.entries):
                     self._mark(s.line)
                 self._unlock(0, s.line)
+                if s.is_as_after_error:
+                    self._drop_idle_check()
                 self._put(f"return {expression(s.value)};" if s.value else "return;", s.line)
             case _:
                 raise TypeError(f"no C for {s!r}")

@@ -130,7 +130,6 @@ def _either(scope: Scope, decided: Expr, then: Part, otherwise: Part, node: ast.
         if kind.kind is Kind.BOOL:
             return _choose_bool(decided, one, other)
         return Choose(kind, decided, one, other)
-    decided = scope.held(decided, "test")
     result = scope.temp("t", kind)
     then_block.append(Assign(scope.line, result.name, _as(scope, one, kind, node)))
     other_block.append(Assign(scope.line, result.name, _as(scope, other, kind, node)))

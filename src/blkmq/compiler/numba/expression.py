@@ -69,6 +69,11 @@ class Expressions:
             return name
         return str(expr.value)
 
+    def bare(self, expr: Expr) -> str:
+        """An expression that stands alone, without parentheses around it."""
+        text = self.text(expr)
+        return text[1:-1] if text.startswith("(") else text  # text() puts one around the whole, or none at the start
+
     def text(self, expr: Expr) -> str:
         match expr:
             case Int():

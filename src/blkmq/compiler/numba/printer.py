@@ -61,13 +61,17 @@ VIEWS = {
 }
 
 
-def print_numba(program: Program) -> str:
-    """The text of the module; the same program gives the same text."""
-    printer = _Printer(program)
+def print_numba(program: Program, *, lines: bool = True) -> str:
+    """The text of the module; the same program gives the same text.
+
+    With ``lines``, ``call.at`` says for each statement that may raise where it comes from; without, the text is for
+    readers.
+    """
+    printer = _Printer(program, lines)
     text = printer.module()
     taken = printer.names()
     if any(not taken.isdisjoint(locals_of(function)) for function in program.functions):
-        text = _Printer(without_locals_named(program, taken)).module()
+        text = _Printer(without_locals_named(program, taken), lines).module()
     return text
 
 
@@ -91,9 +95,13 @@ class _Body:
     def text(self, expr: Expr) -> str:
         return self.printer.expressions.text(expr)
 
+    def bare(self, expr: Expr) -> str:
+        """Text of an expression that stands alone."""
+        return self.printer.expressions.bare(expr)
+
     def argument(self, expr: Expr) -> str:
         """Text of an argument; a bare constant is a type of its own to Numba, which would compile the function anew."""
-        text = self.text(expr)
+        text = self.bare(expr)
         if isinstance(expr, Int | Absent):
             return f"i64({text})"
         return f"bool({text})" if isinstance(expr, Bool) else text
@@ -104,13 +112,22 @@ class _Body:
     def mark(self, line: int) -> None:
         """Notes the source line, once for neighbours that share it."""
         at = self.function.file << LINE_BITS | line
-        if at != self.at:
+        if self.printer.lines and at != self.at:
             self.put(f"call.at = {at if self.function.file else line}")
             self.at = at
 
     def check(self) -> None:
         self.put("if call.error != 0:")
         self.put(f"    return {nothing(self.function.returns)}")
+
+    def drop_idle_check(self) -> None:
+        """Takes back a look for errors before a return of what an error returns, too."""
+        before, self.lines = self.lines, self.lines[:-2]
+        self.check()
+        if self.lines == before:
+            del self.lines[-2:]
+        else:
+            self.lines = before
 
     def raise_if(self, test: str, fault: Fault, value: str) -> None:
         self.put(f"if {test}:")
@@ -161,7 +178,7 @@ class _Body:
     def statement(self, stmt: Stmt) -> None:
         match stmt:
             case Assign():
-                self.put(f"{py_name(stmt.target)} = {self.text(stmt.value)}")
+                self.put(f"{py_name(stmt.target)} = {self.bare(stmt.value)}")
             case Fetch():
                 self.fetch(stmt)
             case Store():
@@ -200,13 +217,14 @@ class _Body:
                 if any(entry.function == self.function.name and entry.reports(stmt) for entry in entries):
                     self.mark(stmt.line)
                 self.release(0)
-                value = "0" if stmt.value is None else self.text(stmt.value)
-                self.put(f"return {value}")
+                if stmt.is_as_after_error:
+                    self.drop_idle_check()
+                self.put(f"return {'0' if stmt.value is None else self.bare(stmt.value)}")
             case _:
                 raise TypeError(f"no Numba text for {stmt!r}")
 
     def branch(self, stmt: If, keyword: str) -> None:
-        self.put(f"{keyword} {self.text(stmt.test)}:")
+        self.put(f"{keyword} {self.bare(stmt.test)}:")
         at = self.at
         self.block(stmt.then)
         then_at, self.at = self.at, at
@@ -236,6 +254,8 @@ class _Body:
         if not stmt.checked and field.sized is not None:
             self.mark(stmt.line)
             self.in_range(value, field.sized)
+        if stmt.value.type.kind is not Kind.BOOL:
+            value = self.bare(stmt.value)
         self.put(f"{place}{'.handle' if field.noun == 'Request' else ''} = {value}")
 
     def in_range(self, value: str, sized: Sized) -> None:
@@ -306,16 +326,14 @@ class _Body:
             self.put("    break")
             self.depth -= 1
         else:
-            self.put(f"while {self.text(stmt.test)}:")
+            self.put(f"while {self.bare(stmt.test)}:")
         self.turn(stmt.body, burn)
 
     def burn(self, line: int) -> list[str]:
         """A back edge's fuel; only an error notes the line."""
-        return [
-            f"if {self.verb('burn')}(call, 1):",
-            f"    call.error_at = {self.function.file << LINE_BITS | line}",
-            f"    return {nothing(self.function.returns)}",
-        ]
+        mark = [f"    call.error_at = {self.function.file << LINE_BITS | line}"] if self.printer.lines else []
+        leave = f"    return {nothing(self.function.returns)}"
+        return [f"if {self.verb('burn')}(call, 1):", *mark, leave]
 
     def turn(self, body: Sequence[Stmt], behind: list[str]) -> None:
         """A loop's body and what follows it on every turn."""
@@ -345,11 +363,8 @@ class _Body:
         self.check()
         self.put(f"while {self.verb('segment_more')}(call, {target}):")
         self.at = -1
-        behind = [
-            *self.burn(stmt.line),
-            f"call.at = {self.function.file << LINE_BITS | stmt.line}",
-            f"{target} = {self.verb('segment_next')}({target})",
-        ]
+        mark = [f"call.at = {self.function.file << LINE_BITS | stmt.line}"] if self.printer.lines else []
+        behind = [*self.burn(stmt.line), *mark, f"{target} = {self.verb('segment_next')}({target})"]
         self.turn(stmt.body, behind)
         self.check()
 
@@ -383,8 +398,9 @@ def _not_among(value: str, members: tuple[int, ...]) -> str:
 class _Printer:
     """Prints the module around the functions."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, lines: bool) -> None:
         self.program = program
+        self.lines = lines
         self.expressions = Expressions()
         self.roles: set[str] = {""}
         self.methods = {function.name: function for function in program.functions}
@@ -415,24 +431,25 @@ class _Printer:
     def module(self) -> str:
         functions = [self.function(function) for function in self.program.functions]
         entry = self.entry()
-        folded = "".join(f"\n{name} = {value} is folded." for name, value in self.program.folded.items())
-        files = "\n".join(f"file {i}: {PurePath(name).name}" for i, name in enumerate(self.program.files))
+        about = [f"file {i}: {PurePath(name).name}" for i, name in enumerate(self.program.files)]
+        about += [f"{name} is {value} in this text" for name, value in self.program.folded.items()]
         constants = [f"{name} = {value}" for name, value in sorted(self.expressions.constants.items())]
         verbs = ",\n".join(f"    {name}" for name in sorted(self.expressions.verbs))
         parts = [
-            f'"""{self.program.name}, printed for Numba from\n\n{files}\n{folded}\n"""',
+            '"""{}\n\n{}\n"""'.format(
+                f"Driver {self.program.name}, printed by blkmq for Numba: change the Python, not this.",
+                "\n".join(about),
+            ),
             f"{IMPORTS}from blkmq.dispatch.verbs import (\n{verbs},\n)",
             "\n".join(constants),
             *self.records(),
-            *functions,
-            entry,
         ]
-        return "\n\n".join(part for part in parts if part) + "\n"
+        return "\n\n\n".join(["\n\n".join(part for part in parts if part), *functions, entry]) + "\n"
 
     def records(self) -> list[str]:
         parts = []
         for item in self.program.records:
-            lines = [f'{item.name} = record("{item.name}", [']
+            lines = []
             for field in item.fields:
                 rest = field.record or (
                     f"noun.{field.noun}Record" if field.noun else field.sized.name if field.sized else ""
@@ -442,18 +459,22 @@ class _Printer:
                 if field.length:
                     rest = f"times({rest}, {field.length})"
                 lines.append(f'    ("{field.name}", {rest}),')
-            parts.append("\n".join([*lines, "])", f"{item.name}_at = accessor({item.name})"]))
+            fields = "".join(f"{line}\n" for line in ["", *lines]) if lines else ""
+            parts.append(f'{item.name} = record("{item.name}", [{fields}])\n{item.name}_at = accessor({item.name})')
         return parts
 
     def function(self, function: Function) -> str:
         body = _Body(self, function)
         body.statements(function.body)
         if not function.body or not isinstance(function.body[-1], Return):
+            if function.returns.kind is Kind.NONE:
+                body.drop_idle_check()
             body.put(f"return {nothing(function.returns)}")
         own = ["call", "self"] if function.method else ["call"]
         parameters = ", ".join([*own, *(py_name(parameter.name) for parameter in function.parameters)])
-        head = f"@function\ndef {self.function_name(function.name)}({parameters}):"
-        return "\n".join([head, *body.lines])
+        file = PurePath(self.program.files[function.file]).name
+        head = [f"# {function.name}, {file}:{function.line}", "@function"]
+        return "\n".join([*head, f"def {self.function_name(function.name)}({parameters}):", *body.lines])
 
     def entry(self) -> str:
         lines = ["@entry_point", "def entry(slot, call_address, a, b, c):", "    call = call_at(call_address, 0)"]

@@ -8,6 +8,9 @@ from enum import IntEnum
 
 from blkmq import Const, u32, u64
 
+MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
+MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
+
 
 class IrqMode(IntEnum):
     """How a request completes."""
@@ -27,27 +30,48 @@ class NullBlkConfig:
     zone_offline, zone_readonly, zone_size.
     """
 
-    index: u32 = 0  #: number of the disk, as in nullb0
-    size: u64 = 250 * 1024  #: MiB
-    blocksize: u32 = 512  #: bytes, a power of two from 512 to 65536
-    max_sectors: u32 = 0  #: largest request, in sectors of 512 bytes; 0: 255
+    index: u32 = 0  #: number of the disk among those made together
+    size: u64 = 250 * 1024  #: capacity [MiB, 0..2^43]
+    blocksize: u32 = 512  #: logical and physical block [bytes, 512..65536 by powers of two]
+    max_sectors: u32 = 0  #: largest request; 0: 255 [sectors of 512 bytes, 0 or 8..2^32-1]
     virt_boundary: bool = False  #: no gaps within pages between the segments of a request
     rotational: bool = False  #: says that it rotates
 
-    submit_queues: u32 = 1  #: hardware queues, as many as there are CPUs at most
-    hw_queue_depth: u32 = 64  #: tags of each hardware queue, 1..10240
+    submit_queues: u32 = 1  #: hardware queues [queues, 1..CPUs]
+    hw_queue_depth: u32 = 64  #: tags of each hardware queue [tags, 1..10240]
     blocking: bool = False  #: queue_rq may sleep; implied by memory_backed
 
-    irqmode: Const[IrqMode] = IrqMode.SOFTIRQ  #: completes 0: at once, 1: in the softirq, 2: by a timer
-    completion_nsec: u64 = 10_000  #: ns until the timer of irqmode 2 completes a request
+    irqmode: Const[IrqMode] = IrqMode.SOFTIRQ  #: completes at once, in the softirq, or by a timer
+    completion_nsec: u64 = 10_000  #: how long the timer takes, with irqmode=TIMER [ns]
 
     memory_backed: Const[bool] = False  #: keeps what is written
     discard: bool = False  #: takes discards; needs memory_backed
-    cache_size: u64 = 0  #: MiB of volatile write cache; needs memory_backed
-    fua: bool = True  #: takes FUA writes past the cache
+    cache_size: u64 = 0  #: volatile write cache; needs memory_backed [MiB, 0..2048]
+    fua: bool = True  #: takes FUA writes past the cache; needs cache_size
+
+    instead = (  # hints for who is used to the parameters of the C module
+        ("gb", "that is the C module's: give size, in MiB, 1024 for each GiB"),
+        ("bs", "that is the C module's: give blocksize"),
+        ("nr_devices", "that is the C module's; here one disk is made: in Python, null_blk_devices() makes several"),
+        ("queue_mode", "leave it out: there is multiqueue alone, C's queue_mode=2"),
+    )
 
     def notes(self) -> list[str]:
-        """What C says in the kernel log about attributes that it ignores."""
+        """What differs from what was asked for. C: ``null_validate_conf``, mostly without a word.
+
+        What the tag set lowers, submit_queues to the CPUs and hw_queue_depth to 10240, it says itself.
+        """
+        notes = []
+        if self.size > MAX_SIZE:
+            notes.append(f"size = {self.size} is lowered to {MAX_SIZE}: 2^63 bytes")
+        if self.submit_queues == 0:
+            notes.append("submit_queues = 0 is raised to 1")
         if self.discard and not self.memory_backed:
-            return ["discard option is ignored without memory backing"]
-        return []
+            notes.append("discard option is ignored without memory backing")
+        if self.cache_size and not self.memory_backed:
+            notes.append("cache_size is ignored without memory backing")
+        elif self.cache_size > MAX_CACHE_MIB:
+            notes.append(
+                f"cache_size = {self.cache_size} is lowered to {MAX_CACHE_MIB}: as much as one flush can write"
+            )
+        return notes

@@ -10,16 +10,15 @@ from blkmq import (  # isort: skip
     BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE, BLK_MQ_F_BLOCKING, PAGE_SIZE, SECTOR_SHIFT, SZ_1M,
     BlkEhTimerReturn, BlkStatus, Errno, HrTimer, HwCtx, QueueLimits, ReqOp, Request, TagSet,
 )  # fmt: skip
-from blkmq.drivers.null_blk.config import IrqMode, NullBlkConfig
+from blkmq.drivers.null_blk.config import MAX_SIZE, IrqMode, NullBlkConfig
 from blkmq.drivers.null_blk.write_cache import WriteCache
 
 TIMEOUT_MSEC = 5_000
 MAX_DISCARD_SECTORS = 0xFFFFFFFF >> SECTOR_SHIFT
-MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
 
 
 class NullBlk(WriteCache):
-    """One disk of null_blk; its attributes are those of ``NullBlkConfig``."""
+    """A disk that does nothing, or keeps its data in memory."""
 
     config: NullBlkConfig
 

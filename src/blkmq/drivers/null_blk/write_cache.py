@@ -12,13 +12,13 @@ from blkmq import (  # isort: skip
     PAGE_SHIFT, PAGE_SIZE, SECTOR_SHIFT, SECTOR_SIZE, SZ_1M, BlkStatus, Errno, Mutex, Page, PageStore, ReqFlag, ReqOp,
     Request, XArray, u64,
 )  # fmt: skip
+from blkmq.drivers.null_blk.config import MAX_CACHE_MIB
 from blkmq.drivers.null_blk.memory_backed import MemoryBacked
 
 MOVED_SHIFT = PAGE_SIZE >> SECTOR_SHIFT  #: sectors of a page
 NEWER = (1 << MOVED_SHIFT) - 1
 MOVED = NEWER << MOVED_SHIFT
 PRESENT = 1 << 2 * MOVED_SHIFT  #: an XArray keeps no 0
-MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
 
 
 class WriteCache(MemoryBacked):
