@@ -68,7 +68,7 @@ def test_a_program_that_differs_is_shortened(samples: Samples, tmp_path: Path, m
     found = samples.first_difference("interpreted", "c", within=WITHIN)
     assert found
     sample, difference = found
-    shorter, last = minimised(sample.module, difference, tmp_path, seconds=10)
+    shorter, last = minimised(sample.module, difference, tmp_path, attempts=40)
     assert len(shorter.driver) < len(sample.module.driver) / 4
     assert "//" in shorter.driver
     assert compare(shorter, [last.case], tmp_path, ("interpreted", "c")).differences

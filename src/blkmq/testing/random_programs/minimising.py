@@ -6,22 +6,20 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from blkmq.testing.random_programs.comparing import Difference, differs
 from blkmq.testing.random_programs.loading import Module
 
-SECONDS = 120
+MAX_ATTEMPTS = 500
 Change = Callable[[ast.Module], bool]  #: changes a tree in place; whether it found what to change
 
 
 def minimised(
-    module: Module, difference: Difference, directory: Path, seconds: float = SECONDS
+    module: Module, difference: Difference, directory: Path, attempts: int = MAX_ATTEMPTS
 ) -> tuple[Module, Difference]:
     """The shortest text found in which the call still differs, and how."""
-    until = time.monotonic() + seconds
     best, found = module, difference
 
     def accept(candidate: Module) -> bool:
@@ -34,7 +32,8 @@ def minimised(
     accept(_only(module, difference.case.program))
     for part in ("driver", "aids") * 2:
         number = 0
-        while time.monotonic() < until:
+        while attempts > 0:
+            attempts -= 1
             changed = _changed(getattr(best, part), number)
             if changed is None:
                 break
