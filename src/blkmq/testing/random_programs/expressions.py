@@ -118,11 +118,12 @@ class Expressions(Places):
         if "rq" in (self.known or ()):
             makes.append(lambda: self.one_of(("int(rq.pdu.timer.cancel())", "int(rq.pdu.work.queue(rq))")))
         for segment in self.locals_of(SEGMENT):
-            makes += [
-                lambda s=segment: f"{s}.zero({self.index(512)})",
-                lambda s=segment: f"{s}.copy_to_page({self.page()}, {self.index(4096)})",
-                lambda s=segment: f"{s}.copy_from_page({self.page()}, {self.index(4096)}, {self.index(600)})",
-            ] * 2
+            makes += [lambda s=segment: f"{s}.zero({self.index(512)})"] * 2
+            if self.can_have_page():
+                makes += [
+                    lambda s=segment: f"{s}.copy_to_page({self.page()}, {self.index(4096)})",
+                    lambda s=segment: f"{s}.copy_from_page({self.page()}, {self.index(4096)}, {self.index(600)})",
+                ] * 2
         return self.made(makes)
 
     # --- calls ----------------------------------------------------------------------------------------------
@@ -183,6 +184,10 @@ class Expressions(Places):
         if depth > 0 and self.chance(0.1):
             return f"({self.member(enum, 0)} if {self.truth_like(depth - 1)} else {self.member(enum, 0)})"
         return (self.call([enum], 1) if depth > 0 and self.chance(0.2) else "") or self.member_place(enum)
+
+    def can_have_page(self) -> bool:
+        """Whether :meth:`page` has more to offer than a literal None, which a verb does not take."""
+        return self.own_self or bool(self.locals_of(PAGE))
 
     def page(self) -> str:
         """A page, which may be None."""

@@ -102,7 +102,7 @@ class Simple(Expressions):
     def segment_verbs(self, segment: str) -> None:
         """Something done with a segment."""
         forms = ["zero({})", "zero()", "advance({})"]
-        if self.locals_of(PAGE):  # a literal None is refused
+        if self.can_have_page():
             forms += ["copy_to_page({page}, {})", "copy_from_page({page}, {}, {})"]
         form = self.one_of(forms)
         self.put(f"{segment}.{form.format(self.index(512), self.index(600), page=self.page())}")
