@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
-from blkmq.dispatch.ownership import COMPLETED, give_up, is_live, report, state_of
+from blkmq.dispatch.ownership import COMPLETED, FAULT_STALE, give_up, is_live, report, state_of
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
@@ -99,6 +99,12 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
 @hot
 def escaped(call: Call, tag_set: TagSetRecord, rq: int) -> None:
     """Counts and reports the error, and ends the request that the callback was for."""
+    if (
+        call.slot == TIMEOUT
+        and call.error == FAULT_STALE
+        and not is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq)
+    ):
+        return  # it ended while ``timeout`` ran beside the rest of the driver: nobody's mistake
     atomic_add(tag_set, "nr_errors", 1)
     report(call, call.error, call.error_at, call.value, rq)
     if rq != 0:

@@ -23,20 +23,22 @@ from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
+from blkmq.transport.in_process.timeout_thread import TimeoutThread
 
 NO_FLAGS = ReqFlag(0)
 BYTES_MAX = (1 << 32) - 1  #: of one request. C: ``rq->__data_len`` is an unsigned int
 
 
 class Door:
-    """The threads of a running set: one for each hardware queue, and one for works."""
+    """The threads of a running set: one for each hardware queue, one for works, and one for timeouts."""
 
     def __init__(self, running: RunningSet) -> None:
         self.running = running
         self.queues = [QueueThread(running, index) for index in range(running.tag_set.nr_hw_queues)]
         self.worker = WorkThread(running)
+        self.timeouts = TimeoutThread(running, self.queues)
         self.open = True
-        for thread in (*self.queues, self.worker):
+        for thread in (*self.queues, self.worker, self.timeouts):
             thread.start()
         self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
         try:
@@ -52,12 +54,14 @@ class Door:
             return
         self.open = False
         self.running.begin_removal()
+        self.timeouts.wake()
         for thread in self.queues:
             thread.stop()
         for thread in self.queues:
             thread.join()
-        self.worker.stop()
-        self.worker.join()
+        for other in (self.worker, self.timeouts):
+            other.stop()
+            other.join()
         self.running.close()
 
 

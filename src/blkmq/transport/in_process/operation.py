@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -31,10 +32,11 @@ class Operation:
     disk: int
     buffer: ctypes.Array[ctypes.c_char] | None
     future: Future[bytes] = field(default_factory=Future)
+    _once: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def finish(self, status: BlkStatus, why: str = "") -> None:
-        """Hands the result to the client; ``why`` is the driver's own error, if it made one."""
-        if not self.future.set_running_or_notify_cancel():
+        """Hands the result to the client, once; ``why`` is the driver's own error, if it made one.  Any thread."""
+        if not self._once.acquire(blocking=False) or not self.future.set_running_or_notify_cancel():
             return
         if status is not BlkStatus.OK:
             error = DiskError(status, self.op, self.sector)

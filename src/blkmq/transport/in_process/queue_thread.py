@@ -11,6 +11,7 @@ from collections import deque
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.hctx import append
+from blkmq.dispatch.ownership import ENDED, PINS_MASK, state_of
 from blkmq.dispatch.request import RequestRecord, segment_at
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag, status_of
@@ -133,6 +134,19 @@ class QueueThread(threading.Thread):
             status = BlkStatus(status_of(request))
             put_tag(self.running.record, self.queue, index)
             self.in_flight.pop(index).finish(status, self._why(status, index))
+
+    def answer_ended(self) -> None:
+        """Hands ended requests back though this thread is in a callback; their tags wait for it.  Any thread.
+
+        An operation that is in flight at first, and whose tag's request has ended after that, has ended itself or was
+        answered before the tag became another's.
+        """
+        for index, operation in list(self.in_flight.items()):
+            request = self.running.requests[index]
+            word = request.ownership
+            if state_of(word) == ENDED and word & PINS_MASK == 0:
+                status = BlkStatus(status_of(request))
+                operation.finish(status, self._why(status, index))
 
     def _why(self, status: BlkStatus, index: int) -> str:
         """What the driver did wrong with a request that failed, with file and line; "" if nothing was reported."""
