@@ -8,9 +8,11 @@ from concurrent.futures import Future
 
 import pytest
 
-from blkmq import BlkStatus, Errno, HwCtx, Operations, QueueLimits, Request, TagSet
+from blkmq import BlkStatus, Errno, HrTimer, HwCtx, Operations, QueueLimits, Request, TagSet
+from blkmq.mq.errors import Fault
 from blkmq.transport.in_process.disk import InProcessDisk
-from tests.promises.watching import status, statuses
+from tests.promises.drivers import Doorbell
+from tests.promises.watching import status, statuses, write
 from tests.targets import served
 
 GIVEN_AWAY, SLEPT_IN, BEHIND = 1, 2, 3  #: sectors
@@ -85,3 +87,74 @@ def test_a_removal_ends_requests_while_the_queue_is_in_a_callback(driver: Sleepe
     assert closing.is_alive()
     driver.go_on.set()
     closing.join()
+
+
+class Forgetful(Operations):
+    """Leaves each write in another state."""
+
+    class Pdu:
+        timer: HrTimer
+
+    def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
+        tag_set.timeout_msec = 50
+        self.disk.capacity_sectors = 64
+        return Errno.OK
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        if rq.sector != NEVER_STARTED:
+            rq.start()
+        if rq.sector == FOR_TIMER:
+            rq.pdu.timer.start(1 << 40, rq)
+        elif rq.sector == COMPLETED:
+            rq.complete()
+        elif rq.sector == ENDED:
+            rq.end(BlkStatus.MEDIUM)
+        return BlkStatus.OK
+
+    def complete(self, rq: Request) -> None:
+        pass
+
+    def timer(self, rq: Request) -> None:
+        rq.end()
+
+
+NEVER_STARTED, NEVER_ENDED, FOR_TIMER, COMPLETED, ENDED = range(1, 6)
+
+
+@pytest.mark.parametrize(
+    ("sector", "what", "slot"),
+    [
+        (NEVER_STARTED, "neither started nor given back", "queue_rq"),
+        (NEVER_ENDED, "started and not ended", "queue_rq"),
+        (FOR_TIMER, "started and not ended", "timer"),
+        (COMPLETED, "completed and not ended", "complete"),
+    ],
+)
+def test_a_late_request_is_reported_with_what_was_to_end_it(target: str, sector: int, what: str, slot: str) -> None:
+    with served(Forgetful(), target) as disk:
+        error = write(disk, sector).exception(20)
+        (report,) = disk.reports()
+        line = getattr(Forgetful, slot).__code__.co_firstlineno
+        assert (report.fault, report.file, report.line, report.slot) == (Fault.TIMEOUT, __file__, line, slot)
+        assert report.value >= 50_000_000
+        msec = f"{report.value / 1_000_000:.0f} ms"
+        assert report.text == f"WRITE at sector {sector}, tag {report.tag}: {what} after {msec}"
+        assert error is not None
+        assert error.__notes__ == [str(report)]
+
+
+def test_a_report_is_told_with_its_own_request_only(target: str) -> None:
+    """The same tag, but another request."""
+    with served(Forgetful(), target) as disk:
+        first, second = write(disk, NEVER_ENDED).exception(20), write(disk, ENDED).exception(20)
+        assert [report.tag for report in disk.reports()] == [0]
+        assert first is not None
+        assert second is not None
+        assert (len(first.__notes__), getattr(second, "__notes__", [])) == (1, [])
+
+
+def test_what_a_removal_ends_is_reported(target: str) -> None:
+    with served(Doorbell(queue_depth=2, timeout_msec=50), target) as disk:
+        futures = [write(disk, sector) for sector in (1, 2)]
+    assert statuses(futures) == [BlkStatus.TIMEOUT] * 2
+    assert [report.fault for report in disk.reports()] == [Fault.TIMEOUT] * 2

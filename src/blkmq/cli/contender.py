@@ -16,7 +16,7 @@ from blkmq.abi.blk_types import SECTOR_SHIFT
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.mq.errors import BlkmqError, ConfigError
+from blkmq.mq.errors import BlkmqError, ConfigError, Fault
 from blkmq.transport.in_process.generator import Load, run_load
 from blkmq.transport.in_process.queue_thread import WorkThread
 
@@ -124,11 +124,12 @@ class Contender:
     def errors_hint(self) -> str:
         """Why requests fail."""
         errors = self.errors()[:NR_ERRORS_SHOWN]
-        if errors:
-            return "\n".join(["its callbacks have errors:", *(f"  {error}" for error in errors)])
-        if self.running.counters()["nr_timeouts"]:
-            return "they timed out: a request that was started has to be ended, by rq.end(status)"
-        return "the driver ended them with an error status"
+        if not errors:
+            return "the driver ended them with an error status"
+        head = "its callbacks have errors:"
+        if all(report.fault is Fault.TIMEOUT for report in self.running.reports()):
+            head = "they timed out: a request that was started has to be ended, by rq.end(status)"
+        return "\n".join([head, *(f"  {error}" for error in errors)])
 
 
 def _refuse_unmeasurable(running: RunningSet, write_percent: int) -> None:

@@ -78,8 +78,8 @@ def is_with_driver(request: RequestRecord, rq: int) -> bool:
 
 
 @hot
-def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
-    """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds."""
+def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> int:
+    """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds.  What it came to."""
     request = request_at(tag_set.requests, rq & INDEX_MASK)
     if has_callback(tag_set, CLEANUP_RQ) and is_with_driver(request, rq):
         error = call.error
@@ -93,7 +93,7 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
             atomic_add(tag_set, "nr_errors", 1)
             report(call, call.error, call.error_at, call.value, rq)
         call.error = error
-    give_up(call, tag_set, request, rq, status)
+    return give_up(call, tag_set, request, rq, status)
 
 
 @hot

@@ -53,7 +53,7 @@ from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, 
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
-from blkmq.dispatch.timeout import STATUS_TIMEOUT
+from blkmq.dispatch.timeout import STATUS_TIMEOUT, report_late
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
@@ -384,7 +384,9 @@ def clear_out(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     while queue.dispatch_head != 0:
         index = take_first(tag_set, queue)
         atomic_add(queue, "nr_timeouts", 1)
-        drop(call, tag_set, request_at(tag_set.requests, index), index, STATUS_TIMEOUT)
+        request = request_at(tag_set.requests, index)
+        report_late(tag_set, request, handle_of(request, index), WAITING, QUEUE_RQ, tag_set.timeout_nsec + 0)
+        drop(call, tag_set, request, index, STATUS_TIMEOUT)
 
 
 @hot

@@ -126,6 +126,11 @@ class InterpretedDriver:
     def slot_name(self, slot: int) -> str:
         return SLOTS[slot].name if 0 <= slot < len(SLOTS) else self.timers.get(slot, ("?", False))[0]
 
+    def slot_at(self, slot: int) -> int:
+        """Where in the source a callback begins."""
+        code = getattr(getattr(self.cls, self.slot_name(slot), None), "__code__", None)
+        return self.at(code.co_filename, code.co_firstlineno) if code else 0
+
     def size(self, role: str) -> int:
         return 8  # nothing of it lies in records
 

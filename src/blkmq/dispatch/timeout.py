@@ -8,18 +8,30 @@ Unlike there, a request that a driver neither started nor gave back times out to
 from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
-from blkmq.dispatch.callback import TIMEOUT, abandon, call_back_with, has_callback, is_with_driver
+from blkmq.dispatch.callback import (
+    COMPLETE,
+    QUEUE_RQ,
+    TIMEOUT,
+    abandon,
+    call_back_with,
+    has_callback,
+    is_with_driver,
+)
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
-from blkmq.dispatch.ownership import FROM_FAIL, IDLE, kick, pin, state_of, unpin
+from blkmq.dispatch.nouns.hr_timer import lock_timers, timer_at, unlock_timers
+from blkmq.dispatch.ownership import COMPLETING, DONE_PINNED, FROM_FAIL, IDLE, kick, pin, state_of, unpin
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
-from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
+from blkmq.dispatch.tag_set import NR_REPORTS, TagSetRecord, report_at, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_load
 from blkmq.native.hot import hot
+from blkmq.native.memory import word_at
 
 STATUS_TIMEOUT = int(BlkStatus.TIMEOUT)
+FAULT_TIMEOUT = int(Fault.TIMEOUT)
 RESET_TIMER = int(BlkEhTimerReturn.RESET_TIMER)
 LOOKS_PER_TIMEOUT = 8  #: a request ends at most an eighth of the timeout late
 LOOK_AT_END_NSEC = 10_000_000  #: between looks when the time of a removal is over
@@ -91,5 +103,35 @@ def expire(
     if answer == RESET_TIMER and call.error == 0:
         request.deadline_nsec = now_nsec + tag_set.timeout_nsec
     elif is_with_driver(request, rq):
-        abandon(call, tag_set, rq, STATUS_TIMEOUT)
+        state = state_of(atomic_load(request, "ownership"))
+        slot = awaited_slot(queue, rq, state)
+        if abandon(call, tag_set, rq, STATUS_TIMEOUT) <= DONE_PINNED:
+            took_nsec = now_nsec - request.deadline_nsec + tag_set.timeout_nsec
+            report_late(tag_set, request, rq, state, slot, took_nsec)
     unpin(call, rq)
+
+
+@hot
+def awaited_slot(queue: HwQueueRecord, rq: int, state: int) -> int:
+    """The callback that was to end a request: its timer's, if that is armed; else the one that had it last."""
+    slot = COMPLETE if state == COMPLETING else QUEUE_RQ
+    lock_timers(queue)
+    for i in range(queue.nr_timers):
+        timer = timer_at(word_at(queue.timers, i).value, 0)
+        if timer.rq == rq:
+            slot = timer.slot + 0
+    unlock_timers(queue)
+    return slot
+
+
+@hot
+def report_late(tag_set: TagSetRecord, request: RequestRecord, rq: int, state: int, slot: int, took_nsec: int) -> None:
+    """Writes a line for the log, as ``report`` does for an error."""
+    line = report_at(tag_set.reports, atomic_add(tag_set, "nr_reports", 1) % NR_REPORTS)
+    line.fault = FAULT_TIMEOUT
+    line.value = took_nsec
+    line.slot = slot
+    line.rq = rq
+    line.state = state
+    line.op = request.op
+    line.sector = request.sector

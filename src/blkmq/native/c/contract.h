@@ -70,6 +70,7 @@ enum blkmq_fault {
 	BLKMQ_FAULT_ASSERT,
 	BLKMQ_FAULT_PYTHON,
 	BLKMQ_FAULT_SLEEP,
+	BLKMQ_FAULT_TIMEOUT,
 };
 
 /* --- errors, checks and arithmetic: the same for both --------------------- */

@@ -11,10 +11,10 @@ from collections import deque
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.hctx import append
-from blkmq.dispatch.ownership import ENDED, PINS_MASK, state_of
-from blkmq.dispatch.request import RequestRecord, segment_at
+from blkmq.dispatch.ownership import ENDED, PINS_MASK, STATUS_SHIFT, state_of
+from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, segment_at
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag, status_of
+from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.transport.in_process.operation import Operation
 
@@ -131,9 +131,9 @@ class QueueThread(threading.Thread):
             index = link - 1
             request = self.running.requests[index]
             link = request.next
-            status = BlkStatus(status_of(request))
+            result = self._result(index, request.ownership)
             put_tag(self.running.record, self.queue, index)
-            self.in_flight.pop(index).finish(status, self._why(status, index))
+            self.in_flight.pop(index).finish(*result)
 
     def answer_ended(self) -> None:
         """Hands ended requests back though this thread is in a callback; their tags wait for it.  Any thread.
@@ -142,17 +142,17 @@ class QueueThread(threading.Thread):
         answered before the tag became another's.
         """
         for index, operation in list(self.in_flight.items()):
-            request = self.running.requests[index]
-            word = request.ownership
+            word = self.running.requests[index].ownership
             if state_of(word) == ENDED and word & PINS_MASK == 0:
-                status = BlkStatus(status_of(request))
-                operation.finish(status, self._why(status, index))
+                operation.finish(*self._result(index, word))
 
-    def _why(self, status: BlkStatus, index: int) -> str:
-        """What the driver did wrong with a request that failed, with file and line; "" if nothing was reported."""
+    def _result(self, index: int, word: int) -> tuple[BlkStatus, str]:
+        """How a request ended; and what the driver did wrong with it, with file and line, if that was reported."""
+        status = BlkStatus(self.running.requests[index].status or word >> STATUS_SHIFT & 0xFF)
         if status is BlkStatus.OK:
-            return ""
-        return next((str(report) for report in reversed(list(self.running.reports())) if report.tag == index), "")
+            return status, ""
+        rq = word >> GENERATION_SHIFT << GENERATION_SHIFT | index
+        return status, next((str(one) for one in reversed(list(self.running.reports())) if one.rq == rq), "")
 
 
 class WorkThread(threading.Thread):
