@@ -8,7 +8,7 @@ import ctypes
 import errno
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -170,15 +170,14 @@ class InProcessDisk:
         """Makes a range read as zeroes."""
         self.submit(ReqOp.WRITE_ZEROES, offset, nr_bytes).result()
 
-    # --- later --------------------------------------------------------------------------------------------
+    # --- later: a future that is cancelled before it has a tag is not sent ----------------------------------
     def submit_read(self, offset: int, nr_bytes: int) -> Future[bytes]:
         return self.submit(ReqOp.READ, offset, nr_bytes)
 
     def submit_write(self, offset: int, data: bytes, *, fua: bool = False) -> Future[bytes]:
         if fua and self._disk.limits.features & BLK_FEAT_WRITE_CACHE and not self._disk.limits.features & BLK_FEAT_FUA:
             # The block layer's way where the disk has no FUA: write, then flush.
-            self.submit(ReqOp.WRITE, offset, len(data), data=data).result()
-            return self.submit_flush()
+            return _then(self.submit(ReqOp.WRITE, offset, len(data), data=data), self.submit_flush)
         flags = ReqFlag.FUA if fua and self._disk.limits.features & BLK_FEAT_FUA else ReqFlag(0)
         return self.submit(ReqOp.WRITE, offset, len(data), data=data, flags=flags)
 
@@ -307,6 +306,29 @@ class InProcessDisk:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _then(first: Future[bytes], submit: Callable[[], Future[bytes]]) -> Future[bytes]:
+    """One future for two operations, of which the second is sent when the first is done; the first error is its own."""
+    whole: Future[bytes] = Future()
+
+    def on_first(future: Future[bytes]) -> None:
+        try:
+            future.result()
+            submit().add_done_callback(on_second)
+        except BaseException as error:
+            whole.set_exception(error)
+
+    def on_second(future: Future[bytes]) -> None:
+        error = future.exception()
+        if error is not None:
+            whole.set_exception(error)
+        else:
+            whole.set_result(b"")
+
+    whole.set_running_or_notify_cancel()  # the first is under way: too late to cancel
+    first.add_done_callback(on_first)
+    return whole
 
 
 def _joined(pieces: list[Operation], op: ReqOp, buffer: ctypes.Array[ctypes.c_char] | None) -> Future[bytes]:

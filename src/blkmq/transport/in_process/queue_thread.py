@@ -14,7 +14,7 @@ from blkmq.dispatch.hctx import append
 from blkmq.dispatch.ownership import ENDED, PINS_MASK, STATUS_SHIFT, state_of
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, segment_at
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag
+from blkmq.dispatch.tags import get_tag, put_tag
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.transport.in_process.operation import Operation
 
@@ -98,11 +98,11 @@ class QueueThread(threading.Thread):
     def _fill(self) -> None:
         """Gives waiting operations a tag each, as long as there are any."""
         record = self.running.record
-        while self.pending:
-            index = get_tag(record, self.queue)
-            if index == NO_TAG:
-                return
+        while self.pending and self.queue.nr_free:
             operation = self.pending.popleft()
+            if not operation.begin():
+                continue
+            index = get_tag(record, self.queue)
             request = self.running.requests[index]
             request.op = int(operation.op)
             request.flags = int(operation.flags)
