@@ -45,6 +45,8 @@ LATE = {
 }
 NSEC_PER_MSEC = 1_000_000
 
+OUTSIDE = -1  #: the slot of a verb that runs in no callback: on a thread of an interpreted driver's own
+
 #: Faults that an interpreted driver may have from Python itself, in its words.
 TOLD_BY_PYTHON = (Fault.PYTHON, Fault.ABSENT)
 
