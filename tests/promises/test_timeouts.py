@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from blkmq import BlkStatus, Errno, HrTimer, HwCtx, Operations, QueueLimits, Request, TagSet
+from blkmq import BLK_MQ_F_BLOCKING, BlkStatus, Errno, HrTimer, HwCtx, Operations, QueueLimits, Request, TagSet
 from blkmq.mq.errors import Fault
 from blkmq.transport.in_process.disk import InProcessDisk
 from tests.promises.drivers import Doorbell
@@ -158,3 +158,66 @@ def test_what_a_removal_ends_is_reported(target: str) -> None:
         futures = [write(disk, sector) for sector in (1, 2)]
     assert statuses(futures) == [BlkStatus.TIMEOUT] * 2
     assert [report.fault for report in disk.reports()] == [Fault.TIMEOUT] * 2
+
+
+class Tidy(Sleeper):
+    """Sleeps where it cleans up, and where it fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleaning, self.cleaned = threading.Event(), list[int]()
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        rq.start()
+        assert not self.cleaning.wait(LONG_SEC)
+        return BlkStatus.OK
+
+    def cleanup_rq(self, rq: Request) -> None:
+        self.cleaned.append(rq.tag)
+        self.cleaning.set()
+        self.go_on.wait(LONG_SEC / 10)
+
+
+def test_a_request_is_cleaned_up_once() -> None:
+    """It is late, and while that is dealt with its callback fails."""
+    driver = Tidy()
+    with served(driver, "interpreted") as disk:
+        late = read(disk, 1)
+        assert driver.cleaning.wait(LONG_SEC)
+        disk.quiesce()  # waits until the queue's thread is out of it
+        assert disk.counters()["nr_errors"] == 1
+        disk.unquiesce()
+        driver.go_on.set()
+        assert status(late) is BlkStatus.TIMEOUT
+    assert driver.cleaned == [0]
+
+
+class ManySleepers(Sleeper):
+    """Each callback has a thread, as many as there are tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sectors: list[int] = []
+
+    def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
+        tag_set.flags |= BLK_MQ_F_BLOCKING
+        tag_set.queue_depth = 2
+        return super().configure(tag_set, limits)
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        self.sectors.append(rq.sector)
+        rq.start()
+        self.go_on.wait(LONG_SEC)
+        rq.end()
+        return BlkStatus.OK
+
+
+def test_what_is_late_before_a_thread_is_free_does_not_reach_the_driver() -> None:
+    driver = ManySleepers()
+    with served(driver, "interpreted") as disk:
+        assert statuses([read(disk, sector) for sector in range(6)]) == [BlkStatus.TIMEOUT] * 6
+        driver.go_on.set()
+        assert status(read(disk, 7)) is BlkStatus.OK
+        counters = disk.counters()
+    assert driver.sectors == [0, 1, 7]
+    assert (counters["nr_errors"], counters["nr_stale_ends"], counters["nr_timeouts"]) == (0, 2, 6)

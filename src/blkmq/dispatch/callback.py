@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
-from blkmq.dispatch.ownership import COMPLETED, FAULT_STALE, give_up, is_live, report, state_of
+from blkmq.dispatch.ownership import COMPLETED, FAULT_STALE, GONE, claim, give_up, is_live, report, state_of
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
@@ -82,6 +82,8 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> int:
     """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds.  What it came to."""
     request = request_at(tag_set.requests, rq & INDEX_MASK)
     if has_callback(tag_set, CLEANUP_RQ) and is_with_driver(request, rq):
+        if not claim(request, rq, status):
+            return GONE  # another thread cleans up, and ends it
         error = call.error
         call.error = 0
         call.fuel = FUEL_DATA

@@ -38,7 +38,7 @@ from blkmq.dispatch.interpreted_nouns import (
     LiveGenDisk,
     frame,
 )
-from blkmq.dispatch.ownership import kick, push
+from blkmq.dispatch.ownership import is_live, kick, push
 from blkmq.dispatch.report import LINE_BITS, OUTSIDE, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
 from blkmq.dispatch.views import GeometryView, LimitsView, UniqueIdView, fill_view
@@ -352,8 +352,10 @@ class InterpretedDriver:
         request = request_at(record.requests, index)
         call.error = 0
         call.fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
+        status = OK
         try:
-            status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
+            if is_live(request, rq):  # else it was late while all threads slept
+                status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
         finally:
             with self._settled:
                 self._nr_on_threads -= 1

@@ -94,16 +94,19 @@ def run(home: InterpretedDriver, verb: Callable[..., R], *arguments: Any) -> R:
 
 def run_at(home: InterpretedDriver, verb: Callable[..., R], *arguments: Any) -> R:
     """Runs a verb, with the driver's present line noted."""
-    caller = sys._getframe(1)
+    result: R
+    if frame.home is not home:
+        result = home.visit(run_at, home, verb, *arguments)
+        return result
+    call = frame.call
+    caller = sys._getframe(2)
     while caller.f_back is not None and caller.f_globals["__name__"].startswith(INNER):
         caller = caller.f_back
-    result: R = run(home, _marked, home.at(caller.f_code.co_filename, caller.f_lineno), verb, *arguments)
+    call.at = home.at(caller.f_code.co_filename, caller.f_lineno)
+    result = verb(call, *arguments)
+    if call.error:
+        checked(call)
     return result
-
-
-def _marked(call: Call, at: int, verb: Callable[..., R], *arguments: Any) -> R:
-    call.at = at
-    return verb(call, *arguments)
 
 
 def handle_of(home: InterpretedDriver, rq: Request | None) -> int:

@@ -52,6 +52,7 @@ class Door:
         """Waits for what is in flight (the tag set's timeout bounds it), then takes everything down."""
         if not self.open:
             return
+        self.must_be_outside()
         self.open = False
         self.running.begin_removal()
         self.timeouts.wake()
@@ -63,6 +64,11 @@ class Door:
             other.stop()
             other.join()
         self.running.close()
+
+    def must_be_outside(self) -> None:
+        """A client's callback, which runs on one of these threads, would wait for itself."""
+        if threading.current_thread() in (*self.queues, self.worker, self.timeouts):
+            raise RuntimeError("not in the callback of a future: its thread would wait for itself")
 
 
 class InProcessDisk:
@@ -140,6 +146,7 @@ class InProcessDisk:
     def quiesce(self) -> None:
         """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""
         self._must_be_open()
+        self._door.must_be_outside()
         for thread in self._door.queues:
             thread.quiesce()
 
