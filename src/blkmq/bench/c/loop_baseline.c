@@ -4,8 +4,8 @@
  * driver, hand-written in C: what the same work costs without blkmq.
  *
  * Step for step: get a tag, fill a 4 KiB request at a random place, put it on
- * the dispatch list; read the clock once a batch; issue (deadline, function
- * pointer), start and end by compare-and-swap, push on the stack of ended
+ * the dispatch list; read the clock once a batch; issue (function pointer),
+ * start and end by compare-and-swap, push on the stack of ended
  * requests; take the stack, put it in order, look at each status, put the tag.
  * No pins, no generations of handles, no fuel: they are what blkmq adds.
  *
