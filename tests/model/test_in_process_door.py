@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -192,3 +193,34 @@ def test_what_is_no_driver_is_refused_on_every_target(target: str) -> None:
         served(Forgetful(), target)
     with pytest.raises(BlkmqError, match="is a class"):
         served(RamDisk, target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ask", [InProcessDisk.quiesce, InProcessDisk.close], ids=["quiesce", "close"])
+def test_a_clients_callback_is_told_that_it_would_wait_for_itself(ask: Callable[[InProcessDisk], object]) -> None:
+    errors: list[RuntimeError] = []
+
+    def call(_: object) -> None:
+        with pytest.raises(RuntimeError, match="wait for itself") as raised:
+            ask(disk)
+        errors.append(raised.value)
+
+    with served(RamDisk(size=1), "interpreted") as disk:
+        disk.quiesce()
+        future = disk.submit_read(0, 512)
+        future.add_done_callback(call)
+        disk.unquiesce()
+        future.result(20)
+        assert disk.read(0, 512) == bytes(512)  # behind the callback
+    assert len(errors) == 1
+
+
+class Odd(RamDisk):
+    queue_rq = partial(print)  # type: ignore[assignment]
+
+
+def test_a_callback_that_is_no_method_is_an_error_of_its_request() -> None:
+    with served(Odd(), "interpreted") as disk:
+        for _ in range(2):
+            with pytest.raises(DiskError):
+                disk.read(0, 512)
+        assert disk.counters()["nr_errors"] == 2

@@ -11,7 +11,7 @@ from blkmq.transport.in_process.disk import InProcessDisk
 from blkmq.transport.in_process.operation import DiskError
 from tests.promises.drivers import ARGUMENT_SHIFT, EVENT_BYTES, Event
 
-LOG_BYTES = 4096
+LOG_BYTES = 1024
 
 
 def write(disk: InProcessDisk, sector: int, *, queue: int = 0, nr_sectors: int = 1) -> Future[bytes]:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blkmq.cli.contender import Contender
+from blkmq.cli.contender import AbandonedError, Contender, in_thread
 from blkmq.cli.verdict import TARGETS
+from blkmq.transport.in_process.generator import Load
 from tests.cli_runs import GOOD, answer, command, complaint, document, line_of, run, shared_cache, surroundings
 
 __all__ = ["shared_cache", "surroundings"]
@@ -196,13 +198,29 @@ def test_ctrl_c_ends_a_round_that_does_not_end() -> None:
         try:
             assert process.stderr is not None
             assert process.stderr.readline() == "started\n"
-            stdout = stderr = ""
-            for _ in range(12):  # Python drops an interrupt that comes in a finalizer; a user presses again
-                process.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    stdout, stderr = process.communicate(timeout=5)
-                    break
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (process.returncode, stdout) == (130, "")
     assert stderr.endswith("error: interrupted\n")
+
+
+def test_an_interrupt_that_does_not_end_the_wait_is_noticed() -> None:
+    """Another thread gets the signal, so that the main one waits on, as if the signal had come right before."""
+    left = threading.Event()
+
+    def hang() -> Load:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        left.wait(0.3)  # until the other thread waits
+        os.kill(os.getpid(), signal.SIGINT)
+        left.wait(10)
+        return Load(1, 0, 1)
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with pytest.raises(AbandonedError):
+            in_thread(hang, None)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        left.set()

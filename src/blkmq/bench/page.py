@@ -17,7 +17,7 @@ figure is the median over the rounds, its spread the fastest and the slowest rou
 rounds of the first contender's time divided by one's own: above 1 is faster than the first.
 
 All loads run in one thread, 128 requests under way, random places, every status checked. The C loop
-(`bench/c/loop_baseline.c`) does the same steps without blkmq: tags, ownership by compare-and-swap, deadlines, a
+(`bench/c/loop_baseline.c`) does the same steps without blkmq: tags, ownership by compare-and-swap, a
 function pointer for `queue_rq`; it has no fuel, no handles with generations and no pins.
 
 """

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from blkmq.abi.blk_types import SECTOR_SHIFT
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.mq.errors import BlkmqError, ConfigError
+from blkmq.mq.errors import BlkmqError, ConfigError, Fault
 from blkmq.transport.in_process.generator import Load, run_load
 from blkmq.transport.in_process.queue_thread import WorkThread
 
@@ -25,6 +28,7 @@ ROUND_SEC = 0.2  #: how long a round should take, unless the number of requests 
 NR_ERRORS_SHOWN = 5
 LATE_SEC = 10.0  #: how much later than their timeout the first requests may end
 GRACE_SEC = 1.0  #: how long an interrupted round may still take
+STEP_SEC = 0.2  #: how long Ctrl-C may go unnoticed
 
 
 class AbandonedError(KeyboardInterrupt):
@@ -120,11 +124,12 @@ class Contender:
     def errors_hint(self) -> str:
         """Why requests fail."""
         errors = self.errors()[:NR_ERRORS_SHOWN]
-        if errors:
-            return "\n".join(["its callbacks have errors:", *(f"  {error}" for error in errors)])
-        if self.running.counters()["nr_timeouts"]:
-            return "they timed out: a request that was started has to be ended, by rq.end(status)"
-        return "the driver ended them with an error status"
+        if not errors:
+            return "the driver ended them with an error status"
+        head = "its callbacks have errors:"
+        if all(report.fault is Fault.TIMEOUT for report in self.running.reports()):
+            head = "they timed out: a request that was started has to be ended, by rq.end(status)"
+        return "\n".join([head, *(f"  {error}" for error in errors)])
 
 
 def _refuse_unmeasurable(running: RunningSet, write_percent: int) -> None:
@@ -147,25 +152,32 @@ def _refuse_unmeasurable(running: RunningSet, write_percent: int) -> None:
 
 def in_thread(work: Callable[[], Load], limit_sec: float | None) -> Load | None:
     """Runs on a thread of its own, so that Ctrl-C reaches us and not the driver; None if that takes too long."""
-    results: list[Load] = []
-    errors: list[BaseException] = []
-    done = threading.Event()  # Thread.join() takes a thread for dead when Ctrl-C interrupts it (Python 3.11)
+    outcomes: SimpleQueue[Load | BaseException] = SimpleQueue()  # an Event interrupted midway may stay locked
 
     def run() -> None:
         try:
-            results.append(work())
+            outcomes.put(work())
         except BaseException as error:
-            errors.append(error)
-        done.set()
+            outcomes.put(error)
 
     try:
         threading.Thread(target=run, name="blkmq-bench", daemon=True).start()
-        if not done.wait(limit_sec):
-            return None
+        outcome = _first(outcomes, limit_sec)
     except KeyboardInterrupt:
-        if not done.wait(GRACE_SEC):
+        if _first(outcomes, GRACE_SEC) is None:
             raise AbandonedError from None
         raise
-    if errors:
-        raise errors[0]
-    return results[0]
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _first(outcomes: SimpleQueue[Load | BaseException], limit_sec: float | None) -> Load | BaseException | None:
+    """Waits in steps: a signal that comes right before a wait does not end it, and Python sees it only afterwards."""
+    until = math.inf if limit_sec is None else time.monotonic() + limit_sec
+    while (left := until - time.monotonic()) > 0:
+        try:
+            return outcomes.get(timeout=min(left, STEP_SEC))
+        except Empty:
+            continue
+    return None

@@ -70,6 +70,7 @@ NUMBERS: dict[str, int] = {
     "CHUNK_PAGES": page_store.CHUNK_PAGES,
     "CHUNK_BYTES": page_store.CHUNK_BYTES,
     "BITMAP_BYTES": page_store.BITMAP_BYTES,
+    "CHUNK_AREA": page_store.CHUNK_AREA,
     "NR_CHUNKS": page_store.NR_CHUNKS,
     "NODE_SHIFT": xarray.NODE_SHIFT,
     "NODE_SLOTS": xarray.NODE_SLOTS,

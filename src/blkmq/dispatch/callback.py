@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.nouns.lock import release_held
-from blkmq.dispatch.ownership import COMPLETED, give_up, is_live, report, state_of
+from blkmq.dispatch.ownership import COMPLETED, FAULT_STALE, GONE, claim, give_up, is_live, report, state_of
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
@@ -78,10 +78,12 @@ def is_with_driver(request: RequestRecord, rq: int) -> bool:
 
 
 @hot
-def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
-    """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds."""
+def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> int:
+    """Ends a request that the driver did not; before, ``cleanup_rq`` may free what its Pdu holds.  What it came to."""
     request = request_at(tag_set.requests, rq & INDEX_MASK)
     if has_callback(tag_set, CLEANUP_RQ) and is_with_driver(request, rq):
+        if not claim(request, rq, status):
+            return GONE  # another thread cleans up, and ends it
         error = call.error
         call.error = 0
         call.fuel = FUEL_DATA
@@ -93,12 +95,18 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> None:
             atomic_add(tag_set, "nr_errors", 1)
             report(call, call.error, call.error_at, call.value, rq)
         call.error = error
-    give_up(call, tag_set, request, rq, status)
+    return give_up(call, tag_set, request, rq, status)
 
 
 @hot
 def escaped(call: Call, tag_set: TagSetRecord, rq: int) -> None:
     """Counts and reports the error, and ends the request that the callback was for."""
+    if (
+        call.slot == TIMEOUT
+        and call.error == FAULT_STALE
+        and not is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq)
+    ):
+        return  # it ended while ``timeout`` ran beside the rest of the driver: nobody's mistake
     atomic_add(tag_set, "nr_errors", 1)
     report(call, call.error, call.error_at, call.value, rq)
     if rq != 0:

@@ -13,6 +13,7 @@ from functools import cache
 
 from blkmq.compiler.numba.build import is_compiled, load_module
 from blkmq.dispatch.hctx import serve
+from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
 
 LOOP_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
@@ -21,6 +22,7 @@ ENTRY_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
 LOOPS_TEXT = '''"""The loops of dispatch, compiled."""
 from numba import cfunc, int64
 from blkmq.dispatch.hctx import serve as serve_queue
+from blkmq.dispatch.timeout import expire_requests as expire_late_requests
 from blkmq.dispatch.worker import serve_works as serve_work_list
 from blkmq.native.hot import JIT_OPTIONS, enable
 
@@ -35,18 +37,24 @@ def serve(call_address, until_nsec):
 @cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
 def serve_works(call_address, until_nsec):
     return serve_work_list(call_address, until_nsec)
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def expire_requests(call_address, now_nsec):
+    return expire_late_requests(call_address, now_nsec)
 '''
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs queues and works: ``serve(call_address, until_nsec)`` and ``serve_works``."""
+    """What runs queues and works, ``(call_address, until_nsec)``, and timeouts, ``(call_address, now_nsec)``."""
 
     serve: Callable[[int, int], int]
     serve_works: Callable[[int, int], int]
+    expire_requests: Callable[[int, int], int]
 
 
-INTERPRETED = Engine(serve, serve_works)
+INTERPRETED = Engine(serve, serve_works, expire_requests)
 
 
 _builders: list[subprocess.Popen[bytes]] = []
@@ -75,4 +83,4 @@ def compiled_engine() -> Engine:
     while _builders:
         _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
     module = load_module("dispatch_loops", LOOPS_TEXT)
-    return Engine(LOOP_TYPE(module.serve.address), LOOP_TYPE(module.serve_works.address))
+    return Engine(*(LOOP_TYPE(loop.address) for loop in (module.serve, module.serve_works, module.expire_requests)))

@@ -14,6 +14,7 @@ from blkmq.dispatch.nouns.page_store import page_store_destroy
 from blkmq.dispatch.nouns.records import NOUN_RECORDS
 from blkmq.dispatch.nouns.request_list import request_list_at, request_list_destroy
 from blkmq.dispatch.nouns.xarray import xarray_destroy
+from blkmq.dispatch.report import LINE_BITS
 from blkmq.mq.operations import SLOT_BY_NAME, SLOTS, Operations
 from blkmq.native.record import CTYPE_OF_SIZED
 
@@ -46,6 +47,7 @@ class Executable(Protocol):
 
     def has(self, name: str) -> bool: ...
     def slot_name(self, slot: int) -> str: ...
+    def slot_at(self, slot: int) -> int: ...
     def size(self, role: str) -> int: ...
     def call(self, slot: int, call_address: int, a: int, b: int, c: int) -> int: ...
     def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None: ...
@@ -105,6 +107,11 @@ class CompiledDriver:
         if 0 <= slot < len(SLOTS):
             return SLOTS[slot].name
         return next((item.function for item in self.program.entries if item.number == slot), "?")
+
+    def slot_at(self, slot: int) -> int:
+        """Where in the source a callback begins, as ``call.at`` has it."""
+        names = [item.function for item in self.program.entries if item.number == slot]
+        return next((f.file << LINE_BITS | f.line for f in self.program.functions if f.name in names), 0)
 
     def size(self, role: str) -> int:
         return ctypes.sizeof(self.records[role])

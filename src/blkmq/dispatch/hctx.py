@@ -53,7 +53,7 @@ from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, 
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
 from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
-from blkmq.dispatch.timeout import STATUS_TIMEOUT, expire_all, expire_requests
+from blkmq.dispatch.timeout import STATUS_TIMEOUT, report_late
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
@@ -177,7 +177,6 @@ def issue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int, i
     request = request_at(tag_set.requests, index)
     rq = mark_issued(request) | index
     enter_disk(call, tag_set, request.disk)
-    request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
     queue.nr_queued = queue.nr_queued + 1
     if has_callback(tag_set, SET_RQ_BUDGET_TOKEN):
         call_back(call, SET_RQ_BUDGET_TOKEN, rq, request.budget_token, 0, rq, FUEL_DATA)
@@ -217,11 +216,11 @@ def issue_list(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     disk = request_at(tag_set.requests, link - 1).disk + 0
     fuel = FUEL_DATA
     while link != 0 and request_at(tag_set.requests, link - 1).disk == disk:
-        request = request_at(tag_set.requests, link - 1)
-        request.deadline_nsec = queue.now_nsec + tag_set.timeout_nsec
-        request_list_add_tail(call, rqs, mark_issued(request) | (link - 1))
+        index = link - 1
+        request = request_at(tag_set.requests, index)
         fuel += request.nr_bytes // BYTES_PER_FUEL
-        link = request.next + 0
+        link = request.next + 0  # once it is issued, it may end at any moment
+        request_list_add_tail(call, rqs, mark_issued(request) | index)
     queue.dispatch_head = link
     before = rqs.tail - rqs.head
     enter_disk(call, tag_set, disk)
@@ -380,13 +379,14 @@ def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
 
 @hot
 def clear_out(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
-    """The time of a removal is over: ends what the driver refuses, has given back, or does not end."""
+    """The time of a removal is over: ends what the driver refuses or has given back."""
     take_requeued(tag_set, queue)
     while queue.dispatch_head != 0:
         index = take_first(tag_set, queue)
-        queue.nr_timeouts = queue.nr_timeouts + 1
-        drop(call, tag_set, request_at(tag_set.requests, index), index, STATUS_TIMEOUT)
-    expire_all(call, tag_set, queue)
+        atomic_add(queue, "nr_timeouts", 1)
+        request = request_at(tag_set.requests, index)
+        report_late(tag_set, request, handle_of(request, index), WAITING, QUEUE_RQ, tag_set.timeout_nsec + 0)
+        drop(call, tag_set, request, index, STATUS_TIMEOUT)
 
 
 @hot
@@ -408,16 +408,14 @@ def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
         run_timers(call, tag_set, queue)
     if atomic_load(queue, "completed") != 0:
         run_completions(call, tag_set, queue)
-    if nr_in_flight(tag_set, queue) > 0 and queue.now_nsec >= queue.next_timeout_nsec:
-        expire_requests(call, tag_set, queue)
 
 
 @hot
 def next_event_nsec(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     """When the queue wants to run again if nobody wakes it; S64_MAX: never."""
+    when = atomic_load(queue, "next_timer_nsec")
     if nr_in_flight(tag_set, queue) == 0:
-        return atomic_load(queue, "next_timer_nsec")
-    when = min(atomic_load(queue, "next_timer_nsec"), queue.next_timeout_nsec + 0)
+        return when
     if queue.type == HCTX_TYPE_POLL and has_callback(tag_set, POLL):
         return 0
     if queue.stopped == 0 and (queue.dispatch_head != 0 or atomic_load(queue, "requeued") != 0):
@@ -438,13 +436,9 @@ def has_news(queue: HwQueueRecord) -> bool:
 @hot
 def wait(tag_set: TagSetRecord, queue: HwQueueRecord, until_nsec: int) -> None:
     """Sleeps until the next event, until woken by :func:`kick`, or until ``until_nsec``."""
-    until_nsec = min(until_nsec, next_event_nsec(tag_set, queue))
-    timeout = until_nsec - monotonic_nsec()
-    if timeout <= 0:
-        return
-    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at the stacks: no wake-up is lost
-    quiet = not has_news(queue) and atomic_load(queue, "next_timer_nsec") >= until_nsec
-    if quiet and wait_readable(queue.wake_fd, timeout):
+    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at what there is: no wake-up is lost
+    timeout = min(until_nsec, next_event_nsec(tag_set, queue)) - monotonic_nsec()
+    if timeout > 0 and not has_news(queue) and wait_readable(queue.wake_fd, timeout):
         drain(queue.wake_fd)
     atomic_xchg(queue, "sleeping", 0)
 

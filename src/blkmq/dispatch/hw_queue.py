@@ -25,14 +25,13 @@ class HwQueueRecord(Record):
     timer_capacity: s64
     timer_lock: s64
     next_timer_nsec: s64  #: * expiry of the heap's first; S64_MAX when empty
-    next_timeout_nsec: s64  #: when to look for timeouts again
     rerun_nsec: s64  #: when to issue again after RESOURCE
     sleeping: s64  #: * 1 while its thread waits on ``wake_fd``
     wake_fd: s64  #: eventfd
     nr_queued: s64  #: counters: requests given to the driver
     nr_ended: s64
     nr_requeues: s64
-    nr_timeouts: s64
+    nr_timeouts: s64  #: *
     nr_busy: s64  #: RESOURCE and DEV_RESOURCE
     now_nsec: s64  #: time of the current run
     stopped: s32  #: quiesced: issues nothing

@@ -8,10 +8,11 @@ import ctypes
 import itertools
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.compiler.frontend.records import records_of, snake_case
@@ -37,13 +38,13 @@ from blkmq.dispatch.interpreted_nouns import (
     LiveGenDisk,
     frame,
 )
-from blkmq.dispatch.ownership import kick, push
-from blkmq.dispatch.report import LINE_BITS, TOLD_BY_PYTHON
+from blkmq.dispatch.ownership import is_live, kick, push
+from blkmq.dispatch.report import LINE_BITS, OUTSIDE, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
 from blkmq.dispatch.views import GeometryView, LimitsView, UniqueIdView, fill_view
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
-from blkmq.mq.errors import DriverError, Fault
+from blkmq.mq.errors import DriverError, Fault, StaleRequestError
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hw_ctx import HwCtx
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
 
 #: What a callback fills in for its caller, and where.
 FILLED: dict[type, tuple[str, Any]] = {HdGeometry: ("geometry", GeometryView), UniqueId: ("unique_id", UniqueIdView)}
+
+R = TypeVar("R")
 
 _entry_numbers = itertools.count(-2, -1)
 
@@ -116,6 +119,9 @@ class InterpretedDriver:
         self.pool: ThreadPoolExecutor | None = None
         self._settled = threading.Condition()
         self._nr_on_threads = 0  #: callbacks that run on the pool
+        self._nr_visits = 0
+        self._spare_calls: list[Call] = []  #: for visits
+        self._is_gone = False
         self._pool_call = threading.local()
         interpreted_entries[self.entry] = self._entry
 
@@ -124,7 +130,14 @@ class InterpretedDriver:
         return bool(self.callbacks >> SLOT_BY_NAME[name].number & 1)
 
     def slot_name(self, slot: int) -> str:
+        if slot == OUTSIDE:
+            return "a thread of its own"
         return SLOTS[slot].name if 0 <= slot < len(SLOTS) else self.timers.get(slot, ("?", False))[0]
+
+    def slot_at(self, slot: int) -> int:
+        """Where in the source a callback begins."""
+        code = getattr(getattr(self.cls, self.slot_name(slot), None), "__code__", None)
+        return self.at(code.co_filename, code.co_firstlineno) if code else 0
 
     def size(self, role: str) -> int:
         return 8  # nothing of it lies in records
@@ -142,42 +155,47 @@ class InterpretedDriver:
     def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None:
         self.running = running
         running.tag_set = InterpretedTagSet()
-        shared = record_class(self.cls, "shared")(self._make)
+        shared = record_class(self.cls, "shared")(partial(self._make, running.record.disks))
         self.drivers: dict[int, Operations] = {}
         self.hctxs: dict[tuple[int, int], HwCtx] = {}
         for disk, given in zip(running.disks, drivers, strict=True):
             disk.gen_disk = LiveGenDisk(disk.record)
-            driver = interpret(copy.copy(given), self._make)
+            driver = interpret(copy.copy(given), partial(self._make, ctypes.addressof(disk.record)))
             for name, value in (("disk", disk.gen_disk), ("tag_set", running.tag_set), ("shared", shared)):
                 object.__setattr__(driver, name, value)
             self.drivers[ctypes.addressof(disk.record)] = driver
 
-    def _make(self, field: Field) -> object:
+    def _make(self, disk: int, field: Field) -> object:
         """A noun of a driver's field; timers, works and request lists are the engine's."""
         if field.noun == "HrTimer":
-            return InterpretedHrTimer(field.slot)
+            return InterpretedHrTimer(self, field.slot, disk)
         if field.noun == "Work":
-            return InterpretedWork(field.slot)
+            return InterpretedWork(self, field.slot, disk)
         if field.noun == "PageStore":
             return InterpretedPageStore()
         if field.noun == "RequestList":
-            return LimitedRequestList()
+            return LimitedRequestList(self)
         if field.noun in LOCKS:
             return LOCKS[field.noun](self.lock_orders)
         return make_noun(field)
 
     def make_queues_and_requests(self, running: RunningSet) -> None:
         pdu, hw = record_class(self.cls, "pdu"), record_class(self.cls, "hw")
-        self.pdus = [pdu(self._make) for _ in range(running.record.nr_requests)]
+        make = partial(self._make, running.record.disks)
+        self.pdus = [pdu(make) for _ in range(running.record.nr_requests)]
         for address in self.drivers:
             for queue in running.queues:
-                self.hctxs[address, queue.index] = InterpretedHwCtx(queue.index, HctxType(queue.type), hw(self._make))
+                data = hw(partial(self._make, address))
+                self.hctxs[address, queue.index] = InterpretedHwCtx(self, queue.index, HctxType(queue.type), data)
         if running.tag_set.flags & BLK_MQ_F_BLOCKING:
             self.pool = ThreadPoolExecutor(running.record.nr_requests, thread_name_prefix=self.name)
 
     def release(self, running: RunningSet) -> None:
         if self.pool is not None:
             self.pool.shutdown()
+        with self._settled:
+            self._settled.wait_for(lambda: self._nr_visits == 0)
+            self._is_gone = True
         interpreted_entries.pop(self.entry, None)
 
     def pdu(self, running: RunningSet, index: int) -> object:
@@ -193,6 +211,25 @@ class InterpretedDriver:
         """The hardware queue of the disk that a call is for."""
         return self.hctxs[call.disk_address, queue]
 
+    def visit(self, work: Callable[..., R], *arguments: Any) -> R:
+        """Runs a verb outside of this driver's callbacks: on a thread of its own, or of a library that it uses."""
+        with self._settled:
+            if self._is_gone:
+                raise StaleRequestError(f"{self.name} is gone")
+            self._nr_visits += 1
+            call = self._spare_calls.pop() if self._spare_calls else self.running.make_call(may_sleep=True)
+        call.slot, call.rq, call.error, call.fuel = OUTSIDE, 0, 0, FUEL_DATA
+        outer = frame.call, frame.home
+        frame.call, frame.home = call, self
+        try:
+            return work(*arguments)
+        finally:
+            frame.call, frame.home = outer
+            with self._settled:
+                self._nr_visits -= 1
+                self._spare_calls.append(call)
+                self._settled.notify_all()
+
     # --- calls --------------------------------------------------------------------------------------------
     def _entry(self, slot: int, call_address: int, a: int, b: int, c: int) -> int:
         call = call_at(call_address, 0)
@@ -205,11 +242,12 @@ class InterpretedDriver:
 
     def _run(self, call: Call, slot: int, a: int, b: int, c: int) -> int:
         """Calls the method; what escapes it becomes the call's error."""
+        outer = frame.call, frame.home
         tank, fuel.frame.meter = fuel.frame.meter, call
         frame.call, frame.home = call, self
-        method = self._method(self.drivers[call.disk_address], slot)
-        fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
         try:
+            method = self._method(self.drivers[call.disk_address], slot)
+            fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
             arguments = self._arguments(call, slot, a, b, c)
             result = method(*arguments)
             self._keep_filled(call, arguments)
@@ -223,6 +261,7 @@ class InterpretedDriver:
         finally:
             release_all()
             fuel.frame.meter = tank  # the call's memory goes with its tag set
+            frame.call, frame.home = outer
         return 0
 
     def _answer(self, call: Call, slot: int, result: Any) -> int:
@@ -244,7 +283,7 @@ class InterpretedDriver:
     def _arguments(self, call: Call, slot: int, a: int, b: int, c: int) -> list[Any]:
         """What the method gets, made from the entry's three numbers."""
         if slot >= len(SLOTS):
-            return [InterpretedRequest(a)] if self.timers[slot][1] else []
+            return [InterpretedRequest(self, a)] if self.timers[slot][1] else []
         arguments: list[Any] = []
         words = iter((a, b, c))
         for _, kind in SLOTS[slot].parameters:
@@ -257,9 +296,9 @@ class InterpretedDriver:
             elif kind is HwCtx:
                 arguments.append(self.hctx(call, next(words)))
             elif kind is Request:
-                arguments.append(InterpretedRequest(next(words)))
+                arguments.append(InterpretedRequest(self, next(words)))
             elif kind is RequestList:
-                arguments.append(InterpretedRequestList(next(words)))
+                arguments.append(InterpretedRequestList(self, next(words)))
             elif kind is IoCompletionBatch:
                 arguments.append(IoCompletionBatch())
             else:
@@ -313,8 +352,10 @@ class InterpretedDriver:
         request = request_at(record.requests, index)
         call.error = 0
         call.fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
+        status = OK
         try:
-            status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
+            if is_live(request, rq):  # else it was late while all threads slept
+                status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
         finally:
             with self._settled:
                 self._nr_on_threads -= 1

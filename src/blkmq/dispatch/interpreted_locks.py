@@ -66,7 +66,8 @@ class InterpretedLock(Lock):
 
     def __enter__(self) -> None:
         locks = held.locks
-        if self.sleeps and (not frame.call.may_sleep or not all(lock.sleeps for lock in locks)):
+        may_sleep = frame.home is None or frame.call.may_sleep
+        if self.sleeps and (not may_sleep or not all(lock.sleeps for lock in locks)):
             raise SleepError("a Mutex sleeps: not here, and not under a SpinLock")
         if self in locks or len(locks) == NR_HELD_MAX:
             raise LockError(f"this callback holds {len(locks)} locks" + (", and this one" if self in locks else ""))

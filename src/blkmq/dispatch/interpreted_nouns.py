@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch import request_verbs as verbs
@@ -37,11 +37,11 @@ from blkmq.dispatch.nouns.segment import (
 )
 from blkmq.dispatch.nouns.work import work_queue
 from blkmq.dispatch.ownership import pin, unpin
-from blkmq.dispatch.report import TEXT
+from blkmq.dispatch.report import OUTSIDE, TEXT
 from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
-from blkmq.dispatch.tag_set import DiskRecord, tag_set_at
+from blkmq.dispatch.tag_set import DiskRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
-from blkmq.mq.errors import ERROR_OF_FAULT, AbsentError, DriverIndexError, Fault
+from blkmq.mq.errors import ERROR_OF_FAULT, AbsentError, DriverIndexError, Fault, StaleRequestError
 from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hr_timer import HrTimer
@@ -60,13 +60,15 @@ if TYPE_CHECKING:
 
 
 class Frame(threading.local):
-    """The call that this thread is in."""
+    """The call that this thread is in, and whose; on a thread of a driver's own, none."""
 
-    call: Call
-    home: InterpretedDriver
+    call: Call = None  # type: ignore[assignment]
+    home: InterpretedDriver | None = None
 
 
 frame = Frame()
+INNER = ("blkmq.mq.", "blkmq.dispatch.")  #: modules of verbs
+R = TypeVar("R")
 
 
 def checked(call: Call) -> None:
@@ -77,104 +79,121 @@ def checked(call: Call) -> None:
         raise ERROR_OF_FAULT[fault](TEXT[fault].format(value=value))
 
 
-def mark() -> Call:
-    """This thread's call, with the driver's present line noted."""
+def run(home: InterpretedDriver, verb: Callable[..., R], *arguments: Any) -> R:
+    """Runs a verb with the call that this thread is in, or one for a moment; raises the error that the verb noted."""
+    result: R
+    if frame.home is not home:
+        result = home.visit(run, home, verb, *arguments)
+        return result
+    call = frame.call
+    result = verb(call, *arguments)
+    if call.error:
+        checked(call)
+    return result
+
+
+def run_at(home: InterpretedDriver, verb: Callable[..., R], *arguments: Any) -> R:
+    """Runs a verb, with the driver's present line noted."""
+    result: R
+    if frame.home is not home:
+        result = home.visit(run_at, home, verb, *arguments)
+        return result
     call = frame.call
     caller = sys._getframe(2)
-    while caller.f_back is not None and caller.f_globals["__name__"].startswith("blkmq.mq."):
-        caller = caller.f_back  # a verb that is made of others
-    call.at = frame.home.at(caller.f_code.co_filename, caller.f_lineno)
-    return call
+    while caller.f_back is not None and caller.f_globals["__name__"].startswith(INNER):
+        caller = caller.f_back
+    call.at = home.at(caller.f_code.co_filename, caller.f_lineno)
+    result = verb(call, *arguments)
+    if call.error:
+        checked(call)
+    return result
+
+
+def handle_of(home: InterpretedDriver, rq: Request | None) -> int:
+    """The handle of a request that a verb gets; 0 for none."""
+    if not isinstance(rq, InterpretedRequest):
+        return 0
+    if rq.home is not home:
+        raise StaleRequestError("the request is another tag set's")
+    return rq.handle
 
 
 class InterpretedRequest(Request):
     """A handle, as Python sees it."""
 
-    __slots__ = ("handle",)
+    __slots__ = ("handle", "home")
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, home: InterpretedDriver, handle: int) -> None:
+        self.home = home
         self.handle = handle
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, InterpretedRequest) and other.handle == self.handle
+        return isinstance(other, InterpretedRequest) and other.handle == self.handle and other.home is self.home
 
     def __hash__(self) -> int:
         return hash(self.handle)
 
-    def _read(self, verb: Any) -> int:
-        call = frame.call
-        value: int = verb(call, self.handle)
-        if call.error:
-            checked(call)
-        return value
-
     @property
     def op(self) -> ReqOp:  # type: ignore[override]
-        return ReqOp(self._read(verbs.request_op))
+        return ReqOp(run(self.home, verbs.request_op, self.handle))
 
     @property
     def flags(self) -> ReqFlag:  # type: ignore[override]
-        return ReqFlag(self._read(verbs.request_flags))
+        return ReqFlag(run(self.home, verbs.request_flags, self.handle))
 
     @property
     def sector(self) -> int:  # type: ignore[override]
-        return self._read(verbs.request_sector)
+        return run(self.home, verbs.request_sector, self.handle)
 
     @property
     def nr_sectors(self) -> int:  # type: ignore[override]
-        return self._read(verbs.request_nr_sectors)
+        return run(self.home, verbs.request_nr_sectors, self.handle)
 
     @property
     def nr_bytes(self) -> int:  # type: ignore[override]
-        return self._read(verbs.request_nr_bytes)
+        return run(self.home, verbs.request_nr_bytes, self.handle)
 
     @property
     def tag(self) -> int:  # type: ignore[override]
-        return self._read(verbs.request_tag)
+        return run(self.home, verbs.request_tag, self.handle)
 
     @property
     def hctx(self) -> HwCtx:  # type: ignore[override]
-        return frame.home.hctx(frame.call, self._read(verbs.request_hctx))
+        return run(self.home, self._hctx)
+
+    def _hctx(self, call: Call) -> HwCtx:
+        queue = verbs.request_hctx(call, self.handle)
+        disk = call.disk_address
+        if call.slot == OUTSIDE:  # it is for no disk
+            tag_set = tag_set_at(call.set_address, 0)
+            disk = ctypes.addressof(disk_at(tag_set.disks, request_at(tag_set.requests, self.handle & INDEX_MASK).disk))
+        return self.home.hctxs[disk, queue]
 
     @property
     def pdu(self) -> Any:
-        self._read(verbs.request_op)
-        return frame.home.pdus[self.handle & INDEX_MASK]
+        run(self.home, verbs.request_op, self.handle)
+        return self.home.pdus[self.handle & INDEX_MASK]
 
     def segments(self) -> Iterator[Segment]:
-        call = frame.call
-        place = segment_first(call, self.handle)
-        checked(call)
-        while segment_more(call, place):
-            yield InterpretedSegment(place)
+        place = run(self.home, segment_first, self.handle)
+        while run(self.home, segment_more, place):
+            yield InterpretedSegment(self.home, place)
             place = segment_next(place)
-        checked(call)
 
     def start(self) -> None:
-        call = mark()
-        verbs.request_start(call, self.handle)
-        checked(call)
+        run_at(self.home, verbs.request_start, self.handle)
 
     def complete(self) -> None:
-        call = mark()
-        verbs.request_complete(call, self.handle)
-        checked(call)
+        run_at(self.home, verbs.request_complete, self.handle)
 
     def end(self, status: BlkStatus = BlkStatus.OK) -> None:
-        call = mark()
-        verbs.request_end(call, self.handle, int(status))
-        checked(call)
+        run_at(self.home, verbs.request_end, self.handle, int(status))
 
     def requeue(self, kick: bool = True) -> None:
-        call = mark()
-        verbs.request_requeue(call, self.handle, bool(kick))
-        checked(call)
+        run_at(self.home, verbs.request_requeue, self.handle, bool(kick))
 
     def update(self, status: BlkStatus, nr_bytes: int) -> bool:
-        call = mark()
-        left = verbs.request_update(call, self.handle, int(status), nr_bytes)
-        checked(call)
-        return left
+        return run_at(self.home, verbs.request_update, self.handle, int(status), nr_bytes)
 
 
 class InterpretedSegment(Segment):
@@ -183,24 +202,20 @@ class InterpretedSegment(Segment):
     What is no integer raises before the request is pinned.
     """
 
-    __slots__ = ("place",)
+    __slots__ = ("home", "place")
 
-    def __init__(self, place: tuple[int, int, int]) -> None:
+    def __init__(self, home: InterpretedDriver, place: tuple[int, int, int]) -> None:
+        self.home = home
         self.place = place
 
     def __len__(self) -> int:
-        return segment_len(frame.call, self.place)
+        return run(self.home, segment_len, self.place)
 
     def __getitem__(self, place: int) -> int:
-        call = frame.call
-        value = segment_getitem(call, self.place, index(place))
-        checked(call)
-        return value
+        return run(self.home, segment_getitem, self.place, index(place))
 
     def __setitem__(self, place: int, value: int) -> None:
-        call = frame.call
-        segment_setitem(call, self.place, index(place), index(value))
-        checked(call)
+        run(self.home, segment_setitem, self.place, index(place), index(value))
 
     def _count(self, call: Call, page: Page, offset: int, nr_bytes: int) -> int:
         if page is None:
@@ -225,7 +240,9 @@ class InterpretedSegment(Segment):
         return count
 
     def copy_to_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
-        call = frame.call
+        return run(self.home, self._copy_to_page, page, offset, nr_bytes)
+
+    def _copy_to_page(self, call: Call, page: Page, offset: int, nr_bytes: int) -> int:
         count = self._count(call, page, offset, nr_bytes)
         address = self._pinned(call)
         try:
@@ -235,7 +252,9 @@ class InterpretedSegment(Segment):
         return self._step(count)
 
     def copy_from_page(self, page: Page, offset: int, nr_bytes: int = PAGE_SIZE) -> int:
-        call = frame.call
+        return run(self.home, self._copy_from_page, page, offset, nr_bytes)
+
+    def _copy_from_page(self, call: Call, page: Page, offset: int, nr_bytes: int) -> int:
         count = self._count(call, page, offset, nr_bytes)
         source = bytes(page.memory[offset : offset + count])
         ctypes.memmove(self._pinned(call), source, count)
@@ -243,15 +262,11 @@ class InterpretedSegment(Segment):
         return self._step(count)
 
     def zero(self, nr_bytes: int = PAGE_SIZE) -> int:
-        call = frame.call
-        count, self.place = segment_zero(call, self.place, index(nr_bytes))
-        checked(call)
+        count, self.place = run(self.home, segment_zero, self.place, index(nr_bytes))
         return int(count)
 
     def advance(self, nr_bytes: int) -> None:
-        call = frame.call
-        _, self.place = segment_advance(call, self.place, index(nr_bytes))
-        checked(call)
+        _, self.place = run(self.home, segment_advance, self.place, index(nr_bytes))
 
 
 class InterpretedPage(Page):
@@ -261,8 +276,9 @@ class InterpretedPage(Page):
 
     def zero(self, offset: int, nr_bytes: int) -> None:
         self._check(offset, nr_bytes)
-        burn(frame.call, nr_bytes // BYTES_PER_FUEL)
-        checked(frame.call)
+        if frame.home is not None:
+            burn(frame.call, nr_bytes // BYTES_PER_FUEL)
+            checked(frame.call)
         super().zero(offset, nr_bytes)
 
 
@@ -275,9 +291,10 @@ class InterpretedPageStore(PageStore):
 class InterpretedHwCtx(HwCtx):
     """A hardware queue of one disk."""
 
-    __slots__ = ("data", "queue_num", "type")
+    __slots__ = ("data", "home", "queue_num", "type")
 
-    def __init__(self, queue_num: int, kind: HctxType, data: Any) -> None:
+    def __init__(self, home: InterpretedDriver, queue_num: int, kind: HctxType, data: Any) -> None:
+        self.home = home
         self.queue_num = queue_num
         self.type = kind
         self.data = data
@@ -286,40 +303,47 @@ class InterpretedHwCtx(HwCtx):
 class InterpretedHrTimer(HrTimer):
     """A timer whose record is the engine's."""
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, home: InterpretedDriver, slot: int, disk: int) -> None:
         self.record = HrTimerRecord()
-        self.slot = slot
+        self.home, self.slot, self.disk = home, slot, disk
 
     def start(self, nsec: int, rq: Request | None = None) -> None:
-        call = mark()
-        handle = rq.handle if isinstance(rq, InterpretedRequest) else 0
-        hr_timer_start(call, self.record, index(nsec), handle, self.slot)
-        checked(call)
+        run_at(self.home, self._start, index(nsec), handle_of(self.home, rq))
+
+    def _start(self, call: Call, nsec: int, handle: int) -> None:
+        if call.slot == OUTSIDE:
+            call.disk_address = self.disk
+        hr_timer_start(call, self.record, nsec, handle, self.slot)
 
     def cancel(self) -> bool:
-        return hr_timer_cancel(frame.call, self.record)
+        return run(self.home, hr_timer_cancel, self.record)
 
 
 class InterpretedWork(Work):
     """A work whose record is the engine's."""
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, home: InterpretedDriver, slot: int, disk: int) -> None:
         self.record = WorkRecord()
-        self.slot = slot
+        self.home, self.slot, self.disk = home, slot, disk
 
     def queue(self, rq: Request | None = None) -> bool:
-        call = mark()
-        handle = rq.handle if isinstance(rq, InterpretedRequest) else 0
-        queued = work_queue(call, self.record, handle, self.slot)
-        checked(call)
-        return queued
+        return run_at(self.home, self._queue, handle_of(self.home, rq))
+
+    def _queue(self, call: Call, handle: int) -> bool:
+        if call.slot == OUTSIDE:
+            call.disk_address = self.disk
+        return work_queue(call, self.record, handle, self.slot)
 
 
 class LimitedRequestList(RequestList):
     """A list in a field, as large as the engine's."""
 
+    def __init__(self, home: InterpretedDriver) -> None:
+        super().__init__()
+        self.home = home
+
     def add_tail(self, rq: Request) -> None:
-        if len(self._requests) >= tag_set_at(frame.call.set_address, 0).nr_requests:
+        if len(self._requests) >= self.home.running.record.nr_requests:
             raise DriverIndexError(f"the list holds {len(self._requests)} requests already")
         super().add_tail(rq)
 
@@ -327,20 +351,19 @@ class LimitedRequestList(RequestList):
 class InterpretedRequestList(RequestList):
     """The list that ``queue_rqs`` gets: dispatch's own record."""
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, home: InterpretedDriver, address: int) -> None:
+        self.home = home
         self.record = request_list_at(address, 0)
 
     def add_tail(self, rq: Request) -> None:
-        call = frame.call
-        request_list_add_tail(call, self.record, rq.handle if isinstance(rq, InterpretedRequest) else 0)
-        checked(call)
+        run(self.home, request_list_add_tail, self.record, handle_of(self.home, rq))
 
     def pop(self) -> Request | None:
-        handle = request_list_pop(frame.call, self.record)
-        return InterpretedRequest(handle) if handle else None
+        handle = run(self.home, request_list_pop, self.record)
+        return InterpretedRequest(self.home, handle) if handle else None
 
     def empty(self) -> bool:
-        return request_list_empty(frame.call, self.record)
+        return run(self.home, request_list_empty, self.record)
 
 
 class InterpretedTagSet(TagSet):
@@ -349,10 +372,9 @@ class InterpretedTagSet(TagSet):
     __slots__ = ()
 
     def tag_to_rq(self, hctx: HwCtx, tag: int) -> Request | None:
-        call = frame.call
-        handle = verbs.tag_set_tag_to_rq(call, hctx.queue_num, tag)
-        checked(call)
-        return InterpretedRequest(handle) if handle else None
+        assert isinstance(hctx, InterpretedHwCtx)
+        handle = run(hctx.home, verbs.tag_set_tag_to_rq, hctx.queue_num, tag)
+        return InterpretedRequest(hctx.home, handle) if handle else None
 
 
 class LiveGenDisk(GenDisk):

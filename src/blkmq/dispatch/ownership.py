@@ -198,6 +198,19 @@ def drop(call: Call, tag_set: TagSetRecord, request: RequestRecord, index: int, 
 
 
 @hot
+def claim(request: RequestRecord, handle: int, status: int) -> bool:
+    """Takes it on oneself to end a request on the driver's behalf: whether nobody else has, and it is not over."""
+    while True:
+        word = atomic_load(request, "ownership")
+        if (word >> GENERATION_SHIFT) != (handle >> GENERATION_SHIFT) or ((FROM_FAIL >> state_of(word)) & 1) == 0:
+            return False
+        if (word & STATUS_MASK) != 0:
+            return False
+        if atomic_cas(request, "ownership", word, word | status << STATUS_SHIFT):
+            return True
+
+
+@hot
 def give_up(call: Call, tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
     """Ends a request on the driver's behalf; one that waits for ``complete`` after that, with this status."""
     while True:

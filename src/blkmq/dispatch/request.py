@@ -34,12 +34,13 @@ class RequestRecord(Record):
     hctx: s32
     disk: s32  #: index of the disk that it is for
     status: s32  #: how it ended
-    deadline_nsec: s64
+    deadline_nsec: s64  #: when it is late; it and ``watched`` are the timeouts' own
     segments: s64  #: address of its SegmentRecords
     nr_segments: s64
     budget_token: s64
     cookie: s64  #: the door's own
-    spare: Annotated[Any, s64, Times(3)]
+    watched: s64  #: which life of the tag that is for, and whether started
+    spare: Annotated[Any, s64, Times(2)]
 
 
 request_at = accessor(RequestRecord)

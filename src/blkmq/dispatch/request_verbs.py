@@ -116,9 +116,6 @@ def request_start(call: Call, rq: int) -> None:
     outcome = transition(request, rq, FROM_START, STARTED, 0, 0)
     if outcome > DONE_PINNED:
         refuse(call, outcome, rq)
-    else:
-        # The time of the run, as jiffies are: reading the clock for each request would cost more than the request.
-        request.deadline_nsec = queue_at(tag_set.queues, request.hctx).now_nsec + tag_set.timeout_nsec
 
 
 @hot

@@ -245,6 +245,7 @@ class RunningSet:
             call.queue = ctypes.addressof(queue)
             self.calls.append(call)
         self.worker_call = self.make_call(may_sleep=True)
+        self.timeout_call = self.make_call(may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING))
         for disk in self.disks:
             disk.record.hws = take(tag_set.nr_hw_queues * record.hw_size)
 

@@ -49,14 +49,16 @@ class DiskRecord(Record):
 
 
 class ReportRecord(Record):
-    """One error of a callback, for the log."""
+    """One error of a callback, or one request that was late, for the log."""
 
     fault: s32
     at: s32
     slot: s32
-    disk: s32
-    value: s64
+    state: s32  #: of the late request: where it was
+    value: s64  #: of a late request: how long it took, in nanoseconds
     rq: s64
+    op: s64  #: of the late request
+    sector: s64
 
 
 tag_set_at = accessor(TagSetRecord)

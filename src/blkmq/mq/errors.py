@@ -54,6 +54,7 @@ class Fault(IntEnum):
     ASSERT = 13  #: an assert of the driver's own
     PYTHON = 14  #: any other Python exception (interpreted target only)
     SLEEP = 15  #: a verb that sleeps, in atomic context
+    TIMEOUT = 16  #: no error of a callback: a request that nobody ended in time
 
 
 class DriverError(Exception):

@@ -102,7 +102,7 @@ SLOTS: tuple[Slot, ...] = tuple(
         ("get_rq_budget_token", _MQ, (_RQ,), int, False, False,
          "the token that the request keeps; negative: the driver gave it back itself"),
         ("timeout", _MQ, (_RQ,), BlkEhTimerReturn, False, False,
-         "a request's time is over: RESET_TIMER waits once more; DONE: the driver ended it, or TIMEOUT does"),
+         "a late request, beside its queue's callbacks: RESET_TIMER waits on; DONE: it ended, or TIMEOUT ends it"),
         ("poll", _MQ, (_HCTX, ("batch", IoCompletionBatch)), int, False, False,
          "looks for completions of a poll queue: how many it found"),
         ("complete", _MQ, (_RQ,), None, False, False, "ends a request for which rq.complete() was called"),

@@ -19,6 +19,12 @@ class PageStore:
     A field ``store: PageStore`` of a driver (one per disk) or of its ``Shared``.  Any queue may call
     any verb at any time, without a lock; two writers of one page see each other's bytes in either
     order.  Indexes are 0..NR_PAGES_MAX-1; others are an index error.
+
+    Each verb takes effect at one moment between its call and its return.  So a page that is made after an
+    erase is one of zeroes, and what is written to it stays.  A page from before may be used until its
+    callback returns, as under RCU; what is written to it after the erase is lost, or shows in the page
+    that takes its place while that callback still runs.  A driver for which that is too little takes a
+    lock, as C null_blk does.
     """
 
     page = Page  #: what its pages are made of

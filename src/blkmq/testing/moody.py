@@ -158,7 +158,9 @@ class Moody(Operations):
     def timeout(self, rq: Request) -> BlkEhTimerReturn:
         mood = mood_of(rq)
         if mood == Mood.ABANDONED:
-            rq.hctx.data.abandoned = rq
+            hctx = rq.hctx
+            rq.end(BlkStatus.TIMEOUT)  # first: its queue goes on meanwhile
+            hctx.data.abandoned = rq
         if mood == Mood.ABANDONED or mood == Mood.WITHHELD:
             return BlkEhTimerReturn.DONE
         if mood != Mood.FORGIVEN or self.is_first_visit(rq):

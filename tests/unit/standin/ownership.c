@@ -9,7 +9,7 @@ static void one_life(void)
 
 	queues[1].now_nsec = 7;
 	blkmq_request_start(call, rq);
-	CHECK(!call->error && state_of(5) == BLKMQ_STATE_STARTED && requests[5].deadline_nsec == 1007);
+	CHECK(!call->error && state_of(5) == BLKMQ_STATE_STARTED);
 	blkmq_request_start(call, rq);
 	CHECK_FAULT(call, BLKMQ_FAULT_STATE);
 	blkmq_request_end(call, rq, 10);

@@ -7,6 +7,9 @@
 #define NR_ROUNDS	200000
 #define NR_LIVES	40000
 #define NR_PAGES	20000
+#define NR_MEETINGS	10000
+#define NR_MAKES	20
+#define NR_DELAYS	500
 
 static s64 nr_met;
 static struct blkmq_rq shared_rq;
@@ -174,6 +177,47 @@ static void *erase_and_read(void *argument)
 	return NULL;
 }
 
+/*
+ * One makes page 6 and writes, the other erases it: what is there afterwards has
+ * kept what was written, and what is made anew has nothing of before.
+ */
+static void *make_and_erase(void *argument)
+{
+	struct blkmq_call *call = argument;
+	bool erases = call == &calls[0];
+	s64 round, i;
+
+	for (round = 0; round < NR_MEETINGS; round++) {
+		struct blkmq_page page;
+
+		if (erases && round % 2)
+			blkmq_page_store_get_or_alloc(call, &store, 6);
+		meet();
+		if (erases) {
+			for (i = 0; i < round % NR_DELAYS; i++)
+				__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			blkmq_page_store_erase(call, &store, 6);
+		} else {
+			for (i = 0; i < NR_MAKES; i++) {
+				page = blkmq_page_store_get_or_alloc(call, &store, 6);
+				blkmq_page_setitem(call, page, 100, 3);
+			}
+		}
+		meet();
+		if (!erases)
+			continue;
+		page = blkmq_page_store_get(call, &store, 6);
+		if (blkmq_page_present(page)) {
+			CHECK(blkmq_page_getitem(call, page, 100) == 3);
+		} else {
+			page = blkmq_page_store_get_or_alloc(call, &store, 6);
+			CHECK(blkmq_page_getitem(call, page, 100) == 0);
+		}
+		blkmq_page_store_erase(call, &store, 6);
+	}
+	return NULL;
+}
+
 int main(void)
 {
 	s64 i;
@@ -201,5 +245,7 @@ int main(void)
 	CHECK(queues[0].nr_timers + queues[1].nr_timers == !!racing_timers[0].heap_index);
 	blkmq_page_store_erase(&calls[0], &store, 5);
 	in_two_threads(erase_and_read);
+	blkmq_page_store_erase(&calls[0], &store, 6);
+	in_two_threads(make_and_erase);
 	return 0;
 }

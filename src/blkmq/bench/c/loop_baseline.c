@@ -4,8 +4,8 @@
  * driver, hand-written in C: what the same work costs without blkmq.
  *
  * Step for step: get a tag, fill a 4 KiB request at a random place, put it on
- * the dispatch list; read the clock once a batch; issue (deadline, function
- * pointer), start and end by compare-and-swap, push on the stack of ended
+ * the dispatch list; read the clock once a batch; issue (function pointer),
+ * start and end by compare-and-swap, push on the stack of ended
  * requests; take the stack, put it in order, look at each status, put the tag.
  * No pins, no generations of handles, no fuel: they are what blkmq adds.
  *
@@ -25,7 +25,6 @@
 #define CHUNK_PAGES	(1L << CHUNK_SHIFT)
 #define NR_CHUNKS	(1L << 17)
 #define BATCH		32
-#define TIMEOUT_NSEC	30000000000L
 
 typedef int64_t s64;
 
@@ -37,9 +36,8 @@ struct request {
 	s64 next;		/* index + 1; 0 ends the list */
 	int32_t op, flags;
 	s64 sector, nr_bytes;
-	s64 deadline_nsec;
 	void *buffer;
-	s64 spare[8];		/* two cache lines, as in dispatch */
+	s64 spare[9];		/* two cache lines, as in dispatch */
 };
 
 struct queue {
@@ -130,7 +128,6 @@ static int null_queue_rq(struct queue *queue, struct request *request, bool is_l
 	(void)is_last;
 	if (!move(request, IDLE, STARTED, 0))
 		return 10;
-	request->deadline_nsec = queue->now_nsec + TIMEOUT_NSEC;
 	end_request(queue, request, 0);
 	return 0;
 }
@@ -165,7 +162,6 @@ static int ram_queue_rq(struct queue *queue, struct request *request, bool is_la
 	(void)is_last;
 	if (!move(request, IDLE, STARTED, 0))
 		return 10;
-	request->deadline_nsec = queue->now_nsec + TIMEOUT_NSEC;
 	end_request(queue, request, transfer(queue, request));
 	return 0;
 }
@@ -205,7 +201,6 @@ static void dispatch(struct queue *queue, queue_rq_fn queue_rq)
 
 		queue->dispatch_head = request->next;
 		atomic_store_explicit(&request->ownership, IDLE << 16, memory_order_release);
-		request->deadline_nsec = queue->now_nsec + TIMEOUT_NSEC;
 		queue->nr_queued++;
 		queue_rq(queue, request, !queue->dispatch_head);
 	}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from blkmq.mq.errors import DriverFuelError
 
-FUEL_CONTROL = 1 << 24  #: of a control callback
+NO_LIMIT = 1 << 63  #: of a thread that is in no callback
 
 
 class Meter(Protocol):
@@ -28,7 +28,7 @@ class Frame(threading.local):
     """The callback that this thread is in."""
 
     def __init__(self) -> None:
-        self.meter: Meter = Tank(FUEL_CONTROL)
+        self.meter: Meter = Tank(NO_LIMIT)
         self.left_at: tuple[str, int] = ("?", 0)  #: where a callback returned something else than OK
 
     @property

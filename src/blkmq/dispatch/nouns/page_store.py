@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The verbs of ``PageStore``: reserved address space, a gigabyte at a time, with a bit for each page.
+"""The verbs of ``PageStore``: reserved address space, a gigabyte at a time, with two bits for each page.
 
 The system gives memory where something is written and takes it back on erase; the address space stays, so
-that a reader needs no lock: it sees the page, or zeroes.
+that a reader needs no lock: it sees the page, or zeroes.  One bit says that the page is there; the other is a lock,
+under which it comes and goes: its memory is empty by then, so that none of what was erased comes back.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.nouns.records import PageStoreRecord
 from blkmq.mq.errors import Fault
 from blkmq.mq.page_store import NR_PAGES_MAX
-from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause
+from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause, yield_cpu
 from blkmq.native.hot import hot
 from blkmq.native.memory import Word, give_back_pages, reserve_pages, unreserve_pages, word_at
 
@@ -22,7 +23,8 @@ FAULT_INDEX = int(Fault.INDEX)
 CHUNK_SHIFT = 18  #: pages to a chunk
 CHUNK_PAGES = 1 << CHUNK_SHIFT
 CHUNK_BYTES = CHUNK_PAGES << PAGE_SHIFT
-BITMAP_BYTES = CHUNK_PAGES // 8  #: behind the chunk's pages
+BITMAP_BYTES = CHUNK_PAGES // 8  #: behind the chunk's pages: which are there, and which are locked
+CHUNK_AREA = CHUNK_BYTES + 2 * BITMAP_BYTES
 NR_CHUNKS = NR_PAGES_MAX >> CHUNK_SHIFT
 WORD_BYTES = 8
 WORD_SHIFT = 6  #: 64 bits to a word
@@ -30,7 +32,7 @@ WORD_SHIFT = 6  #: 64 bits to a word
 
 @hot
 def bitmap_word(chunk: int, index: int) -> Word:
-    """The word that holds a page's bit."""
+    """The word that holds a page's bit; of the other bitmap, with ``chunk + BITMAP_BYTES``."""
     return word_at(chunk + CHUNK_BYTES, (index & (CHUNK_PAGES - 1)) >> WORD_SHIFT)
 
 
@@ -55,7 +57,7 @@ def add_chunk(store: PageStoreRecord, index: int) -> int:
         atomic_store(store, "chunks", reserve_pages(NR_CHUNKS * WORD_BYTES))
     chunk = chunk_of(store, index)
     if chunk == 0 and store.chunks != 0:
-        chunk = reserve_pages(CHUNK_BYTES + BITMAP_BYTES)
+        chunk = reserve_pages(CHUNK_AREA)
         atomic_store(word_at(store.chunks, index >> CHUNK_SHIFT), "value", chunk)
     atomic_store(store, "lock", 0)
     return chunk
@@ -66,9 +68,38 @@ def page_store_get(call: Call, store: PageStoreRecord, index: int) -> int:
     if index < 0 or index >= NR_PAGES_MAX:
         return fail(call, FAULT_INDEX, index)
     chunk = chunk_of(store, index)
-    if chunk == 0 or ((atomic_load(bitmap_word(chunk, index), "value") >> (index & 63)) & 1) == 0:
+    if chunk == 0 or not is_there(chunk, index):
         return 0
     return page_address(chunk, index)
+
+
+@hot
+def is_there(chunk: int, index: int) -> bool:
+    return ((atomic_load(bitmap_word(chunk, index), "value") >> (index & 63)) & 1) == 1
+
+
+@hot
+def flip(bits: Word, index: int) -> None:
+    """Sets or clears the page's bit; its neighbours' change meanwhile."""
+    while True:
+        word = atomic_load(bits, "value")
+        if atomic_cas(bits, "value", word, word ^ bit_of(index)):
+            return
+
+
+@hot
+def lock_page(chunk: int, index: int) -> None:
+    bits = bitmap_word(chunk + BITMAP_BYTES, index)
+    while True:
+        word = atomic_load(bits, "value")
+        if ((word >> (index & 63)) & 1) == 0 and atomic_cas(bits, "value", word, word ^ bit_of(index)):
+            return
+        yield_cpu()  # to who has it, in the system maybe
+
+
+@hot
+def unlock_page(chunk: int, index: int) -> None:
+    flip(bitmap_word(chunk + BITMAP_BYTES, index), index)
 
 
 @hot
@@ -80,15 +111,21 @@ def page_store_get_or_alloc(call: Call, store: PageStoreRecord, index: int) -> i
         chunk = add_chunk(store, index)
         if chunk == 0:
             return 0
-    bits = bitmap_word(chunk, index)
-    while True:
-        word = atomic_load(bits, "value")
-        if ((word >> (index & 63)) & 1) == 1:
-            break
-        if atomic_cas(bits, "value", word, word ^ bit_of(index)):
-            atomic_add(store, "nr_pages", 1)
-            break
+    if not is_there(chunk, index):
+        make_page(store, chunk, index)
     return page_address(chunk, index)
+
+
+@hot
+def make_page(store: PageStoreRecord, chunk: int, index: int) -> None:
+    """Makes a page of zeroes, unless another thread just did."""
+    lock_page(chunk, index)
+    if not is_there(chunk, index):
+        if atomic_load(store, "erased") != 0:  # who had the page before may have written to it since
+            give_back_pages(page_address(chunk, index), PAGE_SIZE)
+        flip(bitmap_word(chunk, index), index)
+        atomic_add(store, "nr_pages", 1)
+    unlock_page(chunk, index)
 
 
 @hot
@@ -97,17 +134,15 @@ def page_store_erase(call: Call, store: PageStoreRecord, index: int) -> None:
         fail(call, FAULT_INDEX, index)
         return
     chunk = chunk_of(store, index)
-    if chunk == 0:
+    if chunk == 0 or not is_there(chunk, index):
         return
-    bits = bitmap_word(chunk, index)
-    while True:
-        word = atomic_load(bits, "value")
-        if ((word >> (index & 63)) & 1) == 0:
-            return
-        if atomic_cas(bits, "value", word, word ^ bit_of(index)):
-            atomic_add(store, "nr_pages", -1)
-            break
-    give_back_pages(page_address(chunk, index), PAGE_SIZE)
+    lock_page(chunk, index)
+    if is_there(chunk, index):
+        atomic_store(store, "erased", 1)
+        flip(bitmap_word(chunk, index), index)
+        atomic_add(store, "nr_pages", -1)
+        give_back_pages(page_address(chunk, index), PAGE_SIZE)
+    unlock_page(chunk, index)
 
 
 @hot
@@ -129,7 +164,7 @@ def page_store_destroy(store: PageStoreRecord) -> None:
         for i in range((len(table) + WORD_BYTES - 1) // WORD_BYTES):
             chunk = word_at(store.chunks, i).value
             if chunk:
-                unreserve_pages(chunk, CHUNK_BYTES + BITMAP_BYTES)
+                unreserve_pages(chunk, CHUNK_AREA)
         unreserve_pages(store.chunks, NR_CHUNKS * WORD_BYTES)
         store.chunks = 0
         store.nr_pages = 0

@@ -26,11 +26,12 @@ class AtomicRecord(Record):
 
 
 class PageStoreRecord(Record):
-    """Two levels: a table of chunks, each a gigabyte of reserved address space with a bitmap of its pages."""
+    """Two levels: a table of chunks, each a gigabyte of reserved address space with bitmaps of its pages."""
 
     chunks: s64  #: address of NR_CHUNKS words; 0 until first used
     lock: s64
     nr_pages: s64
+    erased: s64  #: 1 when pages were erased: what is absent may have been written to since
 
 
 class XArrayRecord(Record):

@@ -70,6 +70,7 @@ enum blkmq_fault {
 	BLKMQ_FAULT_ASSERT,
 	BLKMQ_FAULT_PYTHON,
 	BLKMQ_FAULT_SLEEP,
+	BLKMQ_FAULT_TIMEOUT,
 };
 
 /* --- errors, checks and arithmetic: the same for both --------------------- */
@@ -216,14 +217,17 @@ static inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_s
 					 s64 value);
 
 /* --- Page: PAGE_SIZE bytes that stay mapped until the callback returns, whoever
- * erases them meanwhile; ABSENT if it is none -------------------------------------- */
+ * erases them meanwhile: what is written to them from then on is lost, or shows in
+ * the page that takes its place while that callback runs; ABSENT if it is none ----- */
 
 static inline bool blkmq_page_present(struct blkmq_page page);
 static inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index);
 static inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value);
 static inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes);
 
-/* --- PageStore: never sleeps; get_or_alloc is none when memory is out -------------- */
+/* --- PageStore: never sleeps; get_or_alloc is none when memory is out.  Each verb takes
+ * effect at one moment between its call and its return: what is made after an erase is
+ * a page of zeroes, and keeps what is written to it ---------------------------------- */
 
 static inline struct blkmq_page blkmq_page_store_get(struct blkmq_call *call,
 						     struct blkmq_page_store *store, s64 index);

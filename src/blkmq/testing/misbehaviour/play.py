@@ -147,7 +147,9 @@ class _Scene:
         self.check_status(bad)
         assert all(status_of(request) in (BlkStatus.OK, BlkStatus.TIMEOUT) for request in waiting)
         self.check_counters()
-        self.check_reports(self.disk.reports())
+        reports = self.disk.reports()
+        self.check_reports([report for report in reports if report.fault is not Fault.TIMEOUT])
+        self.check_late([report.text for report in reports if report.fault is Fault.TIMEOUT])
         assert self.disk.counters()["nr_in_flight"] == 0
 
     def check_status(self, bad: Future[bytes]) -> None:
@@ -186,6 +188,12 @@ class _Scene:
             )
             assert self.outcome.text in str(report)
         assert (self.outcome.fault is Fault.NONE) == (not reports)
+
+    def check_late(self, late: Sequence[str]) -> None:
+        """Who times out is reported, and nobody else."""
+        told = any(f"at sector {BAD_SECTOR}," in text for text in late)
+        assert told == (self.outcome.status is BlkStatus.TIMEOUT), late
+        assert self.outcome.nr_timeouts > 0 or not late, late
 
     def remove(self) -> None:
         begin = time.monotonic()

@@ -8,7 +8,7 @@ import ctypes
 import errno
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -23,20 +23,22 @@ from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
+from blkmq.transport.in_process.timeout_thread import TimeoutThread
 
 NO_FLAGS = ReqFlag(0)
 BYTES_MAX = (1 << 32) - 1  #: of one request. C: ``rq->__data_len`` is an unsigned int
 
 
 class Door:
-    """The threads of a running set: one for each hardware queue, and one for works."""
+    """The threads of a running set: one for each hardware queue, one for works, and one for timeouts."""
 
     def __init__(self, running: RunningSet) -> None:
         self.running = running
         self.queues = [QueueThread(running, index) for index in range(running.tag_set.nr_hw_queues)]
         self.worker = WorkThread(running)
+        self.timeouts = TimeoutThread(running, self.queues)
         self.open = True
-        for thread in (*self.queues, self.worker):
+        for thread in (*self.queues, self.worker, self.timeouts):
             thread.start()
         self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
         try:
@@ -50,15 +52,23 @@ class Door:
         """Waits for what is in flight (the tag set's timeout bounds it), then takes everything down."""
         if not self.open:
             return
+        self.must_be_outside()
         self.open = False
         self.running.begin_removal()
+        self.timeouts.wake()
         for thread in self.queues:
             thread.stop()
         for thread in self.queues:
             thread.join()
-        self.worker.stop()
-        self.worker.join()
+        for other in (self.worker, self.timeouts):
+            other.stop()
+            other.join()
         self.running.close()
+
+    def must_be_outside(self) -> None:
+        """A client's callback, which runs on one of these threads, would wait for itself."""
+        if threading.current_thread() in (*self.queues, self.worker, self.timeouts):
+            raise RuntimeError("not in the callback of a future: its thread would wait for itself")
 
 
 class InProcessDisk:
@@ -136,6 +146,7 @@ class InProcessDisk:
     def quiesce(self) -> None:
         """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""
         self._must_be_open()
+        self._door.must_be_outside()
         for thread in self._door.queues:
             thread.quiesce()
 
@@ -166,15 +177,14 @@ class InProcessDisk:
         """Makes a range read as zeroes."""
         self.submit(ReqOp.WRITE_ZEROES, offset, nr_bytes).result()
 
-    # --- later --------------------------------------------------------------------------------------------
+    # --- later: a future that is cancelled before it has a tag is not sent ----------------------------------
     def submit_read(self, offset: int, nr_bytes: int) -> Future[bytes]:
         return self.submit(ReqOp.READ, offset, nr_bytes)
 
     def submit_write(self, offset: int, data: bytes, *, fua: bool = False) -> Future[bytes]:
         if fua and self._disk.limits.features & BLK_FEAT_WRITE_CACHE and not self._disk.limits.features & BLK_FEAT_FUA:
             # The block layer's way where the disk has no FUA: write, then flush.
-            self.submit(ReqOp.WRITE, offset, len(data), data=data).result()
-            return self.submit_flush()
+            return _then(self.submit(ReqOp.WRITE, offset, len(data), data=data), self.submit_flush)
         flags = ReqFlag.FUA if fua and self._disk.limits.features & BLK_FEAT_FUA else ReqFlag(0)
         return self.submit(ReqOp.WRITE, offset, len(data), data=data, flags=flags)
 
@@ -303,6 +313,29 @@ class InProcessDisk:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _then(first: Future[bytes], submit: Callable[[], Future[bytes]]) -> Future[bytes]:
+    """One future for two operations, of which the second is sent when the first is done; the first error is its own."""
+    whole: Future[bytes] = Future()
+
+    def on_first(future: Future[bytes]) -> None:
+        try:
+            future.result()
+            submit().add_done_callback(on_second)
+        except BaseException as error:
+            whole.set_exception(error)
+
+    def on_second(future: Future[bytes]) -> None:
+        error = future.exception()
+        if error is not None:
+            whole.set_exception(error)
+        else:
+            whole.set_result(b"")
+
+    whole.set_running_or_notify_cancel()  # the first is under way: too late to cancel
+    first.add_done_callback(on_first)
+    return whole
 
 
 def _joined(pieces: list[Operation], op: ReqOp, buffer: ctypes.Array[ctypes.c_char] | None) -> Future[bytes]:

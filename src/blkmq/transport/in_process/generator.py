@@ -25,6 +25,7 @@ from blkmq.native.clock import monotonic_nsec
 from blkmq.native.hot import hot, hot_inline
 from blkmq.native.integer import add, mul
 from blkmq.native.record import Record, accessor
+from blkmq.transport.in_process.timeout_thread import TimeoutThread
 
 LCG_FACTOR, LCG_TERM, LCG_SHIFT = 6364136223846793005, 1442695040888963407, 33
 LCG_MASK = (1 << 30) - 1
@@ -176,7 +177,9 @@ def run_load(
         ctypes.memset(load.buffers, 0x5A, running.record.nr_requests * PAGE_SIZE)
     compiled = running.executable.entry >= 0
     loop = compiled_generator() if compiled else generate
-    begin = time.monotonic_ns()
-    loop(running.call_address(queue), ctypes.addressof(load))  # type: ignore[operator]
+    with TimeoutThread(running):
+        begin = time.monotonic_ns()
+        loop(running.call_address(queue), ctypes.addressof(load))  # type: ignore[operator]
+        elapsed_nsec = time.monotonic_ns() - begin
     memory.close()
-    return Load(nr_requests, load.nr_failed, load.elapsed_nsec or time.monotonic_ns() - begin)
+    return Load(nr_requests, load.nr_failed, load.elapsed_nsec or elapsed_nsec)

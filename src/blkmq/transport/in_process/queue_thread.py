@@ -11,9 +11,10 @@ from collections import deque
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.hctx import append
-from blkmq.dispatch.request import RequestRecord, segment_at
+from blkmq.dispatch.ownership import ENDED, PINS_MASK, STATUS_SHIFT, state_of
+from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, segment_at
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.dispatch.tags import NO_TAG, get_tag, put_tag, status_of
+from blkmq.dispatch.tags import get_tag, put_tag
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.transport.in_process.operation import Operation
 
@@ -97,11 +98,11 @@ class QueueThread(threading.Thread):
     def _fill(self) -> None:
         """Gives waiting operations a tag each, as long as there are any."""
         record = self.running.record
-        while self.pending:
-            index = get_tag(record, self.queue)
-            if index == NO_TAG:
-                return
+        while self.pending and self.queue.nr_free:
             operation = self.pending.popleft()
+            if not operation.begin():
+                continue
+            index = get_tag(record, self.queue)
             request = self.running.requests[index]
             request.op = int(operation.op)
             request.flags = int(operation.flags)
@@ -130,15 +131,28 @@ class QueueThread(threading.Thread):
             index = link - 1
             request = self.running.requests[index]
             link = request.next
-            status = BlkStatus(status_of(request))
+            result = self._result(index, request.ownership)
             put_tag(self.running.record, self.queue, index)
-            self.in_flight.pop(index).finish(status, self._why(status, index))
+            self.in_flight.pop(index).finish(*result)
 
-    def _why(self, status: BlkStatus, index: int) -> str:
-        """What the driver did wrong with a request that failed, with file and line; "" if nothing was reported."""
+    def answer_ended(self) -> None:
+        """Hands ended requests back though this thread is in a callback; their tags wait for it.  Any thread.
+
+        An operation that is in flight at first, and whose tag's request has ended after that, has ended itself or was
+        answered before the tag became another's.
+        """
+        for index, operation in list(self.in_flight.items()):
+            word = self.running.requests[index].ownership
+            if state_of(word) == ENDED and word & PINS_MASK == 0:
+                operation.finish(*self._result(index, word))
+
+    def _result(self, index: int, word: int) -> tuple[BlkStatus, str]:
+        """How a request ended; and what the driver did wrong with it, with file and line, if that was reported."""
+        status = BlkStatus(self.running.requests[index].status or word >> STATUS_SHIFT & 0xFF)
         if status is BlkStatus.OK:
-            return ""
-        return next((str(report) for report in reversed(list(self.running.reports())) if report.tag == index), "")
+            return status, ""
+        rq = word >> GENERATION_SHIFT << GENERATION_SHIFT | index
+        return status, next((str(one) for one in reversed(list(self.running.reports())) if one.rq == rq), "")
 
 
 class WorkThread(threading.Thread):

@@ -23,6 +23,11 @@ static inline s64 word_xchg(s64 *word, s64 value)
 	return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
 }
 
+static inline void word_xor(s64 *word, s64 bits)
+{
+	__atomic_fetch_xor(word, bits, __ATOMIC_SEQ_CST);
+}
+
 static inline bool word_cas(s64 *word, s64 old, s64 value)
 {
 	return __atomic_compare_exchange_n(word, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

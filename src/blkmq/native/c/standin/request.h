@@ -75,16 +75,11 @@ static inline void blkmq_refuse(struct blkmq_call *call, enum blkmq_outcome outc
 
 static inline void blkmq_request_start(struct blkmq_call *call, struct blkmq_rq rq)
 {
-	struct blkmq_request *request = blkmq_request_of(call, rq);
 	enum blkmq_outcome outcome;
 
 	outcome = blkmq_transition(call, rq, BLKMQ_FROM_START, BLKMQ_STATE_STARTED, 0, false);
-	if (outcome > BLKMQ_DONE_PINNED) {
+	if (outcome > BLKMQ_DONE_PINNED)
 		blkmq_refuse(call, outcome, rq);
-		return;
-	}
-	/* The time of the run, as jiffies are: reading the clock each time would cost more than the request. */
-	request->deadline_nsec = blkmq_queue_at(call, request->hctx)->now_nsec + blkmq_set_of(call)->timeout_nsec;
 }
 
 static inline void blkmq_request_complete(struct blkmq_call *call, struct blkmq_rq rq)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The thread that ends late requests, whatever the queues' threads are at. C twin: ``blk_mq_timeout_work``."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from blkmq.dispatch.running_set import RunningSet
+from blkmq.transport.in_process.queue_thread import QueueThread
+
+
+class TimeoutThread(threading.Thread):
+    """Looks at a tag set's requests until :meth:`stop`; as a context manager it runs meanwhile."""
+
+    def __init__(self, running: RunningSet, queues: Sequence[QueueThread] = ()) -> None:
+        super().__init__(name=f"{running.executable.name}-timeout", daemon=True)
+        self.running = running
+        self.queues = queues
+        self.stopping = False
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """Has it look now: a removal begins."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.wake()
+
+    def run(self) -> None:
+        expire_requests = self.running.executable.engine.expire_requests
+        address = ctypes.addressof(self.running.timeout_call)
+        while not self.stopping:
+            again_nsec = expire_requests(address, time.monotonic_ns())
+            for queue in self.queues:
+                queue.answer_ended()
+            self._woken.wait(max(again_nsec - time.monotonic_ns(), 0) / 1e9)
+            self._woken.clear()
+
+    def __enter__(self) -> TimeoutThread:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        self.join()
+
+
+__all__ = ["TimeoutThread"]
