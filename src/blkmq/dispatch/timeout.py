@@ -16,14 +16,14 @@ from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_load
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart
 
 STATUS_TIMEOUT = int(BlkStatus.TIMEOUT)
 RESET_TIMER = int(BlkEhTimerReturn.RESET_TIMER)
 LOOKS_PER_TIMEOUT = 8  #: a request ends at most an eighth of the timeout late
 
 
-@hot
+@hot_apart
 def expire_requests(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Looks at all requests of a queue that the driver has; run by the queue's own thread.
 
@@ -38,7 +38,7 @@ def expire_requests(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> 
     queue.next_timeout_nsec = queue.now_nsec + tag_set.timeout_nsec // LOOKS_PER_TIMEOUT
 
 
-@hot
+@hot_apart
 def expire_all(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """The disks are being removed, and the time for that is over: what the driver still has ends unasked."""
     first = queue.index * tag_set.queue_depth
