@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blkmq.compiler.numba.apart import files_called, group_text, load_files
+from blkmq.compiler.numba.apart import files_called, group_text, load
 from blkmq.dispatch import engine, verbs
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.hctx import serve
@@ -41,15 +41,13 @@ def test_arguments_are_words(group: Apart) -> None:
 
 
 def test_a_call_through_the_cell_means_what_python_means() -> None:
-    load_files([page_store_get.__module__])
     group = APART[page_store_get.__module__]
-    entry = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (1 + APART_ARGUMENTS))(group.cell.value)
+    entry = load(group.module)
     call, store = Call(), PageStoreRecord()
 
     def compiled(function: Callable[..., Any], index: int) -> int:
         words = [ctypes.addressof(call), ctypes.addressof(store), index] + [0] * (APART_ARGUMENTS - 3)
-        result: int = entry(group.functions.index(function), *words)
-        return result
+        return entry(group.functions.index(function), *words)
 
     assert compiled(page_store_get, 5) == page_store_get(call, store, 5) == 0
     assert compiled(page_store_get_or_alloc, 5) == page_store_get_or_alloc(call, store, 5) != 0

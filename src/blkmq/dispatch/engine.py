@@ -29,7 +29,7 @@ entry = loop_entry({name}, __file__)
 
 #: What the loops call apart: files of this folder, and of those, which only some drivers need.
 APART = ("callback", "hctx", "timeout")
-APART_FOR_SLOT = {"get_budget": "budget", "queue_rqs": "request_batch"}
+APART_FOR_SLOT = {"get_budget": "budget", "put_budget": "budget", "queue_rqs": "request_batch"}
 APART_FOR_TIMERS = "timers"
 
 
@@ -46,9 +46,10 @@ def compiled_loop(loop: Loop) -> Loop:
 
 def load_apart(names: Iterable[str]) -> None:
     """Loads what files of this folder have that is compiled apart."""
-    from blkmq.compiler.numba.apart import load_files
+    from blkmq.compiler.numba.apart import load
 
-    load_files(f"{__package__}.{name}" for name in names)
+    for name in names:
+        load(f"{__package__}.{name}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from blkmq.dispatch.callback import (
     FUEL_DATA,
     GET_BUDGET,
     POLL,
+    PUT_BUDGET,
     QUEUE_RQ,
     QUEUE_RQS,
     SET_RQ_BUDGET_TOKEN,
@@ -216,7 +217,8 @@ def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
             status = issue(call, tag_set, queue, index, is_last)
             if is_busy(status):
                 is_held = True
-                return_budget(call, tag_set, index)
+                if has_callback(tag_set, PUT_BUDGET):
+                    return_budget(call, tag_set, index)
             elif status == OK:  # an error does not ring a doorbell
                 uncommitted = not is_last
         if is_held:

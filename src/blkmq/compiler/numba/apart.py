@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import threading
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, get_type_hints
@@ -10,6 +12,7 @@ from typing import Any, get_type_hints
 from blkmq.compiler.numba.build import load_module
 from blkmq.native.hot import APART, APART_ARGUMENTS, Apart, is_apart, is_hot
 
+ENTRY_TYPE = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (2 + APART_ARGUMENTS))  # the result, the number, the words
 WORDS = "abcdefgh"[:APART_ARGUMENTS]
 
 HEAD = '''\
@@ -20,12 +23,28 @@ from blkmq.native.record import accessor
 '''
 
 
-def load_files(files: Iterable[str]) -> None:
-    """Loads what is compiled apart of files, named as modules."""
-    for group in [APART[file] for file in sorted(files)]:
-        if not group.cell.value:
-            name = group.module.rpartition(".")[2]
-            group.cell.value = load_module(name, group_text(group)).entry.address
+_loading = threading.RLock()
+_entries: dict[str, Callable[..., int]] = {}  #: of loaded files
+_late: dict[str, Any] = {}  #: what the cells of the others hold
+
+
+def bind() -> None:
+    """Lets the cell of each file that is not loaded lead to where it is loaded: whatever calls it first."""
+    for group in APART.values():
+        if group.module not in _late:
+            _late[group.module] = ENTRY_TYPE(lambda *words, file=group.module: load(file)(*words))
+            group.cell.value = ctypes.cast(_late[group.module], ctypes.c_void_p).value or 0
+
+
+def load(file: str) -> Callable[..., int]:
+    """The entry point to what is compiled apart of a file, named as a module.  Any thread."""
+    with _loading:
+        if file not in _entries:
+            group = APART[file]
+            address = load_module(file.rpartition(".")[2], group_text(group)).entry.address
+            group.cell.value = address
+            _entries[file] = ENTRY_TYPE(address)
+    return _entries[file]
 
 
 def files_called(functions: Iterable[Any]) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from numba import cfunc, int64, njit
 
+from blkmq.compiler.numba.apart import bind, files_called, load
 from blkmq.native.hot import APART_ARGUMENTS, INNER_OPTIONS, JIT_OPTIONS, enable, hot_inline
 from blkmq.native.integer import add, mul, shl, sub
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
@@ -40,17 +41,18 @@ def function(text: Callable[..., Any]) -> Any:
 
 def entry_point(text: Callable[..., Any]) -> Any:
     """The one function that is called from outside; compiled here, or taken from the disk cache."""
-    from blkmq.compiler.numba.apart import files_called, load_files
-
     enable()
+    bind()
     entry = cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
-    load_files(files_called(text.__globals__.values()))
+    for file in sorted(files_called(text.__globals__.values())):
+        load(file)
     return entry
 
 
 def loop_entry(loop: FunctionType, file: str) -> Any:
     """A loop of the engine as the one function of a module."""
     enable()
+    bind()
     own = FunctionType(loop.__code__.replace(co_filename=file), loop.__globals__, loop.__name__)
     return cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)(own)
 
@@ -58,6 +60,7 @@ def loop_entry(loop: FunctionType, file: str) -> Any:
 def apart_entry(text: Callable[..., Any]) -> Any:
     """The one function through which those of a file are called that are compiled apart."""
     enable()
+    bind()
     return cfunc(int64(int64, *[int64] * APART_ARGUMENTS), cache=True, **JIT_OPTIONS)(text)
 
 
