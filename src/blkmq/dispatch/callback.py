@@ -11,7 +11,7 @@ from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.operations import SLOT_BY_NAME
 from blkmq.native.atomic import atomic_add, atomic_load
-from blkmq.native.hot import hot, hot_inline
+from blkmq.native.hot import hot, hot_apart, hot_inline
 from blkmq.native.invoke import call_entry
 from blkmq.native.memory import address_of
 
@@ -98,7 +98,7 @@ def abandon(call: Call, tag_set: TagSetRecord, rq: int, status: int) -> int:
     return give_up(call, tag_set, request, rq, status)
 
 
-@hot
+@hot_apart
 def escaped(call: Call, tag_set: TagSetRecord, rq: int) -> None:
     """Counts and reports the error, and ends the request that the callback was for."""
     if (

@@ -7,80 +7,99 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from blkmq.compiler.numba.build import is_compiled, load_module
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
 
+Loop = Callable[[int, int], int]
 LOOP_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
 ENTRY_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
 
-LOOPS_TEXT = '''"""The loops of dispatch, compiled."""
-from numba import cfunc, int64
-from blkmq.dispatch.hctx import serve as serve_queue
-from blkmq.dispatch.timeout import expire_requests as expire_late_requests
-from blkmq.dispatch.worker import serve_works as serve_work_list
-from blkmq.native.hot import JIT_OPTIONS, enable
+LOOP_TEXT = '''\
+"""``{name}`` of {module}, compiled."""
+from {module} import {name}
+from blkmq.compiler.numba.printed import loop_entry
 
-enable()
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def serve(call_address, until_nsec):
-    return serve_queue(call_address, until_nsec)
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def serve_works(call_address, until_nsec):
-    return serve_work_list(call_address, until_nsec)
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def expire_requests(call_address, now_nsec):
-    return expire_late_requests(call_address, now_nsec)
+entry = loop_entry({name}, __file__)
 '''
+
+#: What the loops call apart: files of this folder, and of those, which only some drivers need.
+APART = ("callback", "hctx")
+APART_FOR_SLOT = {"get_budget": "budget", "put_budget": "budget", "queue_rqs": "request_batch"}
+APART_FOR_TIMERS = "timers"
+
+
+def loop_text(loop: Loop) -> str:
+    """The module that compiles a loop."""
+    return LOOP_TEXT.format(module=loop.__module__, name=loop.__name__)
+
+
+@cache
+def compiled_loop(loop: Loop) -> Loop:
+    """A loop's function, compiled by Numba; from the disk cache after the first time on a machine."""
+    return LOOP_TYPE(load_module(loop.__name__, loop_text(loop)).entry.address)
+
+
+def load_apart(names: Iterable[str]) -> None:
+    """Loads what files of this folder have that is compiled apart."""
+    from blkmq.compiler.numba.apart import load
+
+    for name in names:
+        load(f"{__package__}.{name}")
 
 
 @dataclass(frozen=True)
 class Engine:
     """What runs queues and works, ``(call_address, until_nsec)``, and timeouts, ``(call_address, now_nsec)``."""
 
-    serve: Callable[[int, int], int]
-    serve_works: Callable[[int, int], int]
-    expire_requests: Callable[[int, int], int]
+    ready: Callable[[Loop], Loop]  #: makes a loop's function callable
+
+    @cached_property
+    def serve(self) -> Loop:
+        return self.ready(serve)
+
+    @cached_property
+    def serve_works(self) -> Loop:
+        return self.ready(serve_works)
+
+    @cached_property
+    def expire_requests(self) -> Loop:
+        return self.ready(expire_requests)
 
 
-INTERPRETED = Engine(serve, serve_works, expire_requests)
-
+INTERPRETED = Engine(lambda loop: loop)
 
 _builders: list[subprocess.Popen[bytes]] = []
 
 
 def begin_build() -> None:
-    """Has another process compile the loops, unless they are compiled, while this one compiles a driver."""
-    if is_compiled(LOOPS_TEXT) or _builders or (os.cpu_count() or 1) < 2:
+    """Has other processes compile what queues run on, unless it is compiled, while this one compiles a driver."""
+    if is_compiled(loop_text(serve)) or _builders or (os.cpu_count() or 1) < 2:
         return
-    program = "from blkmq.dispatch.engine import compiled_engine; compiled_engine()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    _builders.append(
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+    for part in ("compiled_loop(engine.serve)", "load_apart(engine.APART)"):
+        program = f"from {__package__} import engine; engine.{part}"
+        _builders.append(
+            subprocess.Popen(
+                [sys.executable, "-c", program],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         )
-    )
 
 
-@cache
-def compiled_engine() -> Engine:
-    """The loops, compiled by Numba; from the disk cache after the first time on a machine."""
+def compiled_engine(slots: Iterable[str], *, timers: bool) -> Engine:
+    """The compiled loops, and what they need for a driver that fills these slots, and has timers or none."""
+    load_apart(APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT)
+    load_apart([APART_FOR_TIMERS] if timers else [])
     while _builders:
         _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
-    module = load_module("dispatch_loops", LOOPS_TEXT)
-    return Engine(*(LOOP_TYPE(loop.address) for loop in (module.serve, module.serve_works, module.expire_requests)))
+    load_apart(APART)
+    return Engine(compiled_loop)

@@ -90,12 +90,13 @@ class CompiledDriver:
         self.name = program.snake_name
         self.files = program.files
         self.exceptions: dict[tuple[int, int], str] = {}  # compiled drivers have none
-        self.engine = compiled_engine()
         self.callbacks = sum(1 << item.number for item in program.entries)
         self.call = ENTRY_TYPE(entry)
         records = layout(program)
         self.records = {role: records[program.record(role).name] for role in ROLES}
         self.nr_timers = (self._count("pdu", "HrTimer"), self._count("", "HrTimer"))
+        slots = [slot.name for slot in SLOTS if self.callbacks >> slot.number & 1]
+        self.engine = compiled_engine(slots, timers=any(self.nr_timers))
 
     def _count(self, role: str, noun: str) -> int:
         return sum(max(field.length, 1) for field in self.program.record(role).fields if field.noun == noun)

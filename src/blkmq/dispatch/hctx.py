@@ -7,6 +7,7 @@ C twin: ``blk_mq_run_hw_queue`` and ``blk_mq_dispatch_rq_list``.
 from __future__ import annotations
 
 from blkmq.abi.blk_mq import HCTX_TYPE_POLL
+from blkmq.dispatch.budget import budget, return_budget
 from blkmq.dispatch.call import Call, call_at
 from blkmq.dispatch.callback import (
     BYTES_PER_FUEL,
@@ -14,7 +15,6 @@ from blkmq.dispatch.callback import (
     COMPLETE,
     FUEL_DATA,
     GET_BUDGET,
-    GET_RQ_BUDGET_TOKEN,
     POLL,
     PUT_BUDGET,
     QUEUE_RQ,
@@ -25,9 +25,7 @@ from blkmq.dispatch.callback import (
     enter_disk,
     has_callback,
 )
-from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
-from blkmq.dispatch.nouns.hr_timer import lock_timers, take_out, timer_at, unlock_timers
-from blkmq.dispatch.nouns.request_list import request_list_add_tail, request_list_at, request_list_pop
+from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, HwQueueRecord, queue_at
 from blkmq.dispatch.ownership import (
     COMPLETED,
     COMPLETING,
@@ -37,32 +35,31 @@ from blkmq.dispatch.ownership import (
     FROM_END,
     FROM_TAKE_BACK,
     GONE,
-    IDLE,
     STATE_SHIFT,
     STATUS_SHIFT,
     WAITING,
     drop,
     finish,
     give_up,
-    is_live,
     mark_issued,
     report,
     transition,
 )
-from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
+from blkmq.dispatch.request_batch import issue_list
 from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
-from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
+from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.timeout import STATUS_TIMEOUT, report_late
+from blkmq.dispatch.timers import run_timers
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable
-from blkmq.native.hot import hot, hot_inline
+from blkmq.native.hot import hot, hot_apart, hot_inline
 from blkmq.native.memory import address_of, word_at
 
 OK, IOERR = int(BlkStatus.OK), int(BlkStatus.IOERR)
 RESOURCE, DEV_RESOURCE = int(BlkStatus.RESOURCE), int(BlkStatus.DEV_RESOURCE)
-RESOURCE_DELAY_NSEC = 3_000_000  #: C: BLK_MQ_RESOURCE_DELAY
 
 
 @hot_inline
@@ -145,7 +142,7 @@ def take_requeued(tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
         prepend(tag_set, queue, index)
 
 
-@hot
+@hot_apart
 def accept(call: Call, tag_set: TagSetRecord, request: RequestRecord, rq: int, status: int) -> int:
     """What an answer other than OK comes to: RESOURCE or DEV_RESOURCE if dispatch has the request back."""
     if is_busy(status):
@@ -196,63 +193,6 @@ def issue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int, i
 
 
 @hot
-def budget(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, index: int) -> bool:
-    """Asks the driver for leave to send a request; False: not now."""
-    request = request_at(tag_set.requests, index)
-    enter_disk(call, tag_set, request.disk)
-    token = call_back(call, GET_BUDGET, 0, 0, 0, 0, FUEL_DATA)
-    if call.error != 0 or token < 0:
-        queue.rerun_nsec = queue.now_nsec + RESOURCE_DELAY_NSEC
-        return False
-    request.budget_token = token
-    return True
-
-
-@hot
-def issue_list(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
-    """Gives the whole dispatch list to ``queue_rqs``; what the driver leaves on it stays on ours."""
-    rqs = request_list_at(queue.poll_list, 0)
-    link = queue.dispatch_head + 0
-    disk = request_at(tag_set.requests, link - 1).disk + 0
-    fuel = FUEL_DATA
-    while link != 0 and request_at(tag_set.requests, link - 1).disk == disk:
-        index = link - 1
-        request = request_at(tag_set.requests, index)
-        fuel += request.nr_bytes // BYTES_PER_FUEL
-        link = request.next + 0  # once it is issued, it may end at any moment
-        request_list_add_tail(call, rqs, mark_issued(request) | index)
-    queue.dispatch_head = link
-    before = rqs.tail - rqs.head
-    enter_disk(call, tag_set, disk)
-    call_back(call, QUEUE_RQS, queue.poll_list, 0, 0, 0, fuel)
-    left = 0
-    rq = request_list_pop(call, rqs)
-    while rq != 0:
-        request = request_at(tag_set.requests, rq & INDEX_MASK)
-        if transition(request, rq, 1 << IDLE, WAITING, 0, 1) <= DONE_PINNED:
-            append_before(tag_set, queue, rq & INDEX_MASK, link)
-            left += 1
-        rq = request_list_pop(call, rqs)
-    queue.nr_queued = queue.nr_queued + before - left
-
-
-@hot
-def append_before(tag_set: TagSetRecord, queue: HwQueueRecord, index: int, following: int) -> None:
-    """Puts a request into the dispatch list, right before the one that ``following`` links to."""
-    request = request_at(tag_set.requests, index)
-    request.next = following
-    if queue.dispatch_head == following:
-        queue.dispatch_head = index + 1
-    else:
-        link = queue.dispatch_head + 0
-        while request_at(tag_set.requests, link - 1).next != following:
-            link = request_at(tag_set.requests, link - 1).next + 0
-        request_at(tag_set.requests, link - 1).next = index + 1
-    if following == 0:
-        queue.dispatch_tail = index + 1
-
-
-@hot
 def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Issues what waits, until each disk is busy. C: ``blk_mq_dispatch_rq_list``.
 
@@ -276,7 +216,8 @@ def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
             status = issue(call, tag_set, queue, index, is_last)
             if is_busy(status):
                 is_held = True
-                return_budget(call, tag_set, index)
+                if has_callback(tag_set, PUT_BUDGET):
+                    return_budget(call, tag_set, index)
             elif status == OK:  # an error does not ring a doorbell
                 uncommitted = not is_last
         if is_held:
@@ -309,27 +250,12 @@ def hold(tag_set: TagSetRecord, tail: int, index: int) -> int:
     return index + 1
 
 
-@hot
+@hot_apart
 def commit(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, disk: int) -> None:
     """Tells a disk that its batch broke off."""
     if has_callback(tag_set, COMMIT_RQS):
         enter_disk(call, tag_set, disk)
         call_back(call, COMMIT_RQS, queue.index, 0, 0, 0, FUEL_DATA)
-
-
-@hot
-def return_budget(call: Call, tag_set: TagSetRecord, index: int) -> None:
-    """Gives the budget of a request that was not taken back, unless the driver has done so (a negative token)."""
-    if has_callback(tag_set, PUT_BUDGET):
-        request = request_at(tag_set.requests, index)
-        token = request.budget_token + 0
-        enter_disk(call, tag_set, request.disk)
-        if has_callback(tag_set, GET_RQ_BUDGET_TOKEN):
-            rq = mark_issued(request) | index
-            token = call_back(call, GET_RQ_BUDGET_TOKEN, rq, 0, 0, 0, FUEL_DATA)
-            transition(request, rq, 1 << IDLE, WAITING, 0, 1)
-        if token >= 0:
-            call_back(call, PUT_BUDGET, token, 0, 0, 0, FUEL_DATA)
 
 
 @hot
@@ -350,34 +276,7 @@ def run_completions(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> 
             finish(call, tag_set, request, rq, FROM_END, OK)
 
 
-@hot
-def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
-    """Calls the methods of the timers that are due."""
-    while queue.nr_timers > 0 and atomic_load(queue, "next_timer_nsec") <= queue.now_nsec:
-        lock_timers(queue)
-        address = 0
-        if queue.nr_timers > 0:
-            address = word_at(queue.timers, 0).value + 0
-        if address == 0 or timer_at(address, 0).expires_nsec > queue.now_nsec:
-            unlock_timers(queue)
-            break
-        timer = timer_at(address, 0)
-        take_out(queue, address)
-        rq = timer.rq + 0
-        slot = timer.slot + 0
-        disk = timer.disk + 0
-        unlock_timers(queue)
-        if rq == 0:
-            call.disk_address = disk
-            call.driver = disk_at(disk, 0).driver
-            call_back(call, slot, 0, 0, 0, 0, FUEL_DATA)
-        elif is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq):
-            call_back_with(call, slot, request_at(tag_set.requests, rq & INDEX_MASK), rq)
-        else:
-            atomic_add(tag_set, "nr_stale_timers", 1)
-
-
-@hot
+@hot_apart
 def clear_out(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """The time of a removal is over: ends what the driver refuses or has given back."""
     take_requeued(tag_set, queue)
@@ -452,8 +351,10 @@ def serve(call_address: int, until_nsec: int) -> int:
     call = call_at(call_address, 0)
     tag_set = tag_set_at(call.set_address, 0)
     queue = queue_at(tag_set.queues, call.hctx)
-    run(call, tag_set, queue)
-    if not has_ended(queue):
-        wait(tag_set, queue, until_nsec)
+    has_waited = False
+    while True:
         run(call, tag_set, queue)
-    return take_ended(tag_set, queue)
+        if has_waited or has_ended(queue):
+            return take_ended(tag_set, queue)
+        wait(tag_set, queue, until_nsec)
+        has_waited = True

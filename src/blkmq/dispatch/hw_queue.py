@@ -6,6 +6,8 @@ from __future__ import annotations
 from blkmq.mq.integer import s32, s64
 from blkmq.native.record import Record, accessor
 
+RESOURCE_DELAY_NSEC = 3_000_000  #: C: BLK_MQ_RESOURCE_DELAY
+
 
 class HwQueueRecord(Record):
     """One hardware queue of the set. Owner: the thread that runs it; the lists marked * are anybody's."""

@@ -20,11 +20,12 @@ from blkmq.compiler.interpreted import fuel
 from blkmq.compiler.interpreted.instrument import is_instrumented
 from blkmq.compiler.interpreted.target import interpret, make_noun, record_class
 from blkmq.compiler.program import Field
+from blkmq.dispatch.budget import return_budget
 from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
 from blkmq.dispatch.engine import INTERPRETED
-from blkmq.dispatch.hctx import OK, RESOURCE_DELAY_NSEC, accept, is_busy, return_budget
-from blkmq.dispatch.hw_queue import queue_at
+from blkmq.dispatch.hctx import OK, accept, is_busy
+from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, queue_at
 from blkmq.dispatch.interpreted_locks import LOCKS, LockOrders, release_all
 from blkmq.dispatch.interpreted_nouns import (
     InterpretedHrTimer,

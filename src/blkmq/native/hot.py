@@ -7,38 +7,75 @@ compiled code, which Numba compiles and inlines, while Python still runs the sam
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 JIT_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 INNER_OPTIONS: dict[str, Any] = {**JIT_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INLINE_OPTIONS: dict[str, Any] = {**INNER_OPTIONS, "forceinline": True}
 
-_functions: list[tuple[Callable[..., Any], dict[str, Any]]] = []
-_enabled = 0
+APART_ARGUMENTS = 7  #: words that a function compiled apart may take
+
+
+@dataclass
+class Apart:
+    """The functions of one file that are compiled apart from those who call them, behind one entry point."""
+
+    module: str
+    functions: list[Callable[..., Any]] = field(default_factory=list)
+    cell: ctypes.c_int64 = field(default_factory=ctypes.c_int64)  #: address of the entry point, once it is loaded
+
+
+_functions: dict[Callable[..., Any], dict[str, Any]] = {}
+APART: dict[str, Apart] = {}  #: by file
+_enabled: set[Any] = set()
 
 
 def hot(function: F) -> F:
     """Marks a function as part of a hot loop; returns it unchanged."""
-    _functions.append((function, INNER_OPTIONS))
+    _functions[function] = INNER_OPTIONS
     return function
 
 
 def hot_inline(function: F) -> F:
     """Marks a function on the path of every request: compiled code has it in place, never as a call."""
-    _functions.append((function, {**INNER_OPTIONS, "forceinline": True}))
+    _functions[function] = INLINE_OPTIONS
     return function
+
+
+def hot_apart(function: F) -> F:
+    """Marks a function that is compiled once for all drivers, so that none takes the time to compile it again.
+
+    It takes up to seven integers, truths or records, and returns an integer, a truth or nothing.
+    """
+    APART.setdefault(function.__module__, Apart(function.__module__)).functions.append(function)
+    return function
+
+
+def is_apart(function: Callable[..., Any]) -> bool:
+    """Whether a function is compiled apart."""
+    return function.__module__ in APART and function in APART[function.__module__].functions
+
+
+def is_hot(function: Callable[..., Any]) -> bool:
+    """Whether compiled code can call a function."""
+    return function in _functions or is_apart(function)
 
 
 def enable() -> None:
     """Makes all hot functions and the native verbs known to Numba; may be called again after imports."""
-    global _enabled
-    from numba.extending import register_jitable
-
-    from blkmq.native import twins
+    from blkmq.native import compiled, twins
 
     twins.register()
-    for function, options in _functions[_enabled:]:
-        register_jitable(**options)(function)
-    _enabled = len(_functions)
+    for function, options in _functions.items():
+        if function not in _enabled:
+            _enabled.add(function)
+            compiled.register_hot(function, options)
+    for name, group in APART.items():
+        if name not in _enabled:
+            _enabled.add(name)
+            compiled.register_apart(group)

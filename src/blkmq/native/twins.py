@@ -30,14 +30,19 @@ Emit = Callable[..., Any]  #: (context, builder, *values) -> value
 _done: set[Any] = set()
 
 
+def typer(nr_args: int, signature: Callable[[], Any]) -> Any:
+    """What Numba asks for the signature of a call; it reads the number of parameters from the function."""
+    names = ", ".join(f"a{i}" for i in range(nr_args))
+    return eval(f"lambda {names}: signature()", {"signature": signature})
+
+
 def _verb(function: Callable[..., Any], emit: Emit, nr_args: int, returns: Any = types.int64) -> None:
     """A verb over int64 values."""
     signature = returns(*[types.int64] * nr_args)
 
     @type_callable(function)
     def typing(context: Any) -> Any:
-        # Numba reads the number of parameters from the typer.
-        return eval(f"lambda {', '.join('abcdef'[:nr_args])}: signature", {"signature": signature})
+        return typer(nr_args, lambda: signature)
 
     @lower_builtin(function, *[types.int64] * nr_args)  # type: ignore[no-untyped-call, untyped-decorator]
     def lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any
 
 from numba import cfunc, int64, njit
 
-from blkmq.native.hot import INNER_OPTIONS, JIT_OPTIONS, enable
+from blkmq.compiler.numba.apart import bind, files_called, load
+from blkmq.native.hot import APART_ARGUMENTS, INNER_OPTIONS, JIT_OPTIONS, enable, hot_inline
 from blkmq.native.integer import add, mul, shl, sub
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
 
@@ -39,10 +42,34 @@ def function(text: Callable[..., Any]) -> Any:
 def entry_point(text: Callable[..., Any]) -> Any:
     """The one function that is called from outside; compiled here, or taken from the disk cache."""
     enable()
-    return cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
+    bind()
+    entry = cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
+    for file in sorted(files_called(text.__globals__.values())):
+        load(file)
+    return entry
+
+
+def loop_entry(loop: FunctionType, file: str) -> Any:
+    """A loop of the engine as the one function of a module."""
+    enable()
+    bind()
+    own = FunctionType(loop.__code__.replace(co_filename=file), loop.__globals__, loop.__name__)
+    return cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)(own)
+
+
+def apart_entry(text: Callable[..., Any]) -> Any:
+    """The one function through which those of a file are called that are compiled apart."""
+    enable()
+    bind()
+    return cfunc(int64(int64, *[int64] * APART_ARGUMENTS), cache=True, **JIT_OPTIONS)(text)
+
+
+def inlined(function: FunctionType) -> Any:
+    """A function that is compiled apart, to be compiled into that entry."""
+    return hot_inline(update_wrapper(FunctionType(function.__code__, function.__globals__), function))
 
 
 __all__ = [
-    "accessor", "add", "entry_point", "function", "i64", "mul", "record", "s8", "s16", "s32", "s64", "shl", "sub",
-    "times", "u8", "u16", "u32", "u64",
+    "accessor", "add", "apart_entry", "entry_point", "function", "i64", "inlined", "loop_entry", "mul", "record", "s8",
+    "s16", "s32", "s64", "shl", "sub", "times", "u8", "u16", "u32", "u64",
 ]  # fmt: skip

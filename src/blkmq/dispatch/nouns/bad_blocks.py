@@ -10,7 +10,7 @@ from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart
 from blkmq.native.memory import Word, alloc_zeroed, free_memory, word_at
 
 FAULT_INDEX = int(Fault.INDEX)
@@ -65,7 +65,7 @@ def insert_range(bad: BadBlocksRecord, first: int, end: int) -> None:
     bad.nr_ranges = bad.nr_ranges + 1
 
 
-@hot
+@hot_apart
 def bad_blocks_set(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0:
         return 0
@@ -96,7 +96,7 @@ def bad_blocks_set(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: in
     return result
 
 
-@hot
+@hot_apart
 def bad_blocks_clear(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0 or atomic_load(bad, "nr_ranges") == 0:
         return 0
@@ -129,7 +129,7 @@ def bad_blocks_clear(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: 
     return result
 
 
-@hot
+@hot_apart
 def bad_blocks_first_bad(call: Call, bad: BadBlocksRecord, sector: int, nr_sectors: int) -> int:
     if leaves_disk(call, sector, nr_sectors) or nr_sectors == 0 or atomic_load(bad, "nr_ranges") == 0:
         return -1

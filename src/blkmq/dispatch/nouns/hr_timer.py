@@ -13,7 +13,7 @@ from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
 from blkmq.native.clock import monotonic_nsec
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart
 from blkmq.native.memory import address_of, word_at
 from blkmq.native.record import accessor
 
@@ -109,7 +109,7 @@ def take_out(queue: HwQueueRecord, address: int) -> bool:
     return True
 
 
-@hot
+@hot_apart
 def hr_timer_start(call: Call, timer: HrTimerRecord, nsec: int, rq: int, slot: int) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     number = 0
@@ -141,7 +141,7 @@ def hr_timer_start(call: Call, timer: HrTimerRecord, nsec: int, rq: int, slot: i
     kick(queue)
 
 
-@hot
+@hot_apart
 def hr_timer_cancel(call: Call, timer: HrTimerRecord) -> bool:
     queue = lock_timer(tag_set_at(call.set_address, 0), timer)
     was_armed = take_out(queue, address_of(timer, "expires_nsec"))

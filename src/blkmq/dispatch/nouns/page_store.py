@@ -16,7 +16,7 @@ from blkmq.dispatch.nouns.records import PageStoreRecord
 from blkmq.mq.errors import Fault
 from blkmq.mq.page_store import NR_PAGES_MAX
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause, yield_cpu
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart
 from blkmq.native.memory import Word, give_back_pages, reserve_pages, unreserve_pages, word_at
 
 FAULT_INDEX = int(Fault.INDEX)
@@ -63,7 +63,7 @@ def add_chunk(store: PageStoreRecord, index: int) -> int:
     return chunk
 
 
-@hot
+@hot_apart
 def page_store_get(call: Call, store: PageStoreRecord, index: int) -> int:
     if index < 0 or index >= NR_PAGES_MAX:
         return fail(call, FAULT_INDEX, index)
@@ -102,7 +102,7 @@ def unlock_page(chunk: int, index: int) -> None:
     flip(bitmap_word(chunk + BITMAP_BYTES, index), index)
 
 
-@hot
+@hot_apart
 def page_store_get_or_alloc(call: Call, store: PageStoreRecord, index: int) -> int:
     if index < 0 or index >= NR_PAGES_MAX:
         return fail(call, FAULT_INDEX, index)
@@ -128,7 +128,7 @@ def make_page(store: PageStoreRecord, chunk: int, index: int) -> None:
     unlock_page(chunk, index)
 
 
-@hot
+@hot_apart
 def page_store_erase(call: Call, store: PageStoreRecord, index: int) -> None:
     if index < 0 or index >= NR_PAGES_MAX:
         fail(call, FAULT_INDEX, index)

@@ -15,7 +15,7 @@ from blkmq.dispatch.request import INDEX_MASK, SegmentRecord, request_at, segmen
 from blkmq.dispatch.request_verbs import live
 from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.mq.errors import Fault
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart, hot_inline
 from blkmq.native.memory import byte_at, clear_bytes, copy_bytes
 
 FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int(Fault.ABSENT)
@@ -90,33 +90,54 @@ def eaten(segment: Place, count: int) -> Place:
     return segment[0], segment[1], segment[2] + count
 
 
-@hot
-def segment_copy_to_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
+@hot_apart
+def copy_to_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: int, nr_bytes: int) -> int:
+    segment = rq, piece, skip
     count = fitting(call, segment, page, offset, nr_bytes)
-    if count < 0 or not pin(call, segment[0]):
-        return 0, segment
-    copy_bytes(page + offset, piece_of(call, segment).address + segment[2], count)
-    unpin(call, segment[0])
-    return count, eaten(segment, count)
+    if count < 0 or not pin(call, rq):
+        return 0
+    copy_bytes(page + offset, piece_of(call, segment).address + skip, count)
+    unpin(call, rq)
+    return count
 
 
-@hot
-def segment_copy_from_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
+@hot_apart
+def copy_from_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: int, nr_bytes: int) -> int:
+    segment = rq, piece, skip
     count = fitting(call, segment, page, offset, nr_bytes)
-    if count < 0 or not pin(call, segment[0]):
-        return 0, segment
-    copy_bytes(piece_of(call, segment).address + segment[2], page + offset, count)
-    unpin(call, segment[0])
-    return count, eaten(segment, count)
+    if count < 0 or not pin(call, rq):
+        return 0
+    copy_bytes(piece_of(call, segment).address + skip, page + offset, count)
+    unpin(call, rq)
+    return count
 
 
-@hot
-def segment_zero(call: Call, segment: Place, nr_bytes: int) -> tuple[int, Place]:
+@hot_apart
+def clear(call: Call, rq: int, piece: int, skip: int, nr_bytes: int) -> int:
+    segment = rq, piece, skip
     count = clipped(call, segment, nr_bytes)
-    if count < 0 or not pin(call, segment[0]):
-        return 0, segment
-    clear_bytes(piece_of(call, segment).address + segment[2], count)
-    unpin(call, segment[0])
+    if count < 0 or not pin(call, rq):
+        return 0
+    clear_bytes(piece_of(call, segment).address + skip, count)
+    unpin(call, rq)
+    return count
+
+
+@hot_inline
+def segment_copy_to_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
+    count = copy_to_page(call, segment[0], segment[1], segment[2], page, offset, nr_bytes)
+    return count, eaten(segment, count)
+
+
+@hot_inline
+def segment_copy_from_page(call: Call, segment: Place, page: int, offset: int, nr_bytes: int) -> tuple[int, Place]:
+    count = copy_from_page(call, segment[0], segment[1], segment[2], page, offset, nr_bytes)
+    return count, eaten(segment, count)
+
+
+@hot_inline
+def segment_zero(call: Call, segment: Place, nr_bytes: int) -> tuple[int, Place]:
+    count = clear(call, segment[0], segment[1], segment[2], nr_bytes)
     return count, eaten(segment, count)
 
 

@@ -12,7 +12,7 @@ from blkmq.dispatch.nouns.records import XArrayRecord
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, atomic_xchg, pause
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_apart
 from blkmq.native.memory import Word, address_of, alloc_zeroed, free_memory, word_at
 
 FAULT_INDEX, FAULT_VALUE = int(Fault.INDEX), int(Fault.VALUE)
@@ -49,7 +49,7 @@ def leaf_address(array: XArrayRecord, index: int) -> int:
     return address_of(slot_of(node, index), "value")
 
 
-@hot
+@hot_apart
 def xarray_load(call: Call, array: XArrayRecord, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
@@ -57,7 +57,7 @@ def xarray_load(call: Call, array: XArrayRecord, index: int) -> int:
     return 0 if slot == 0 else atomic_load(word_at(slot, 0), "value")
 
 
-@hot
+@hot_apart
 def xarray_erase(call: Call, array: XArrayRecord, index: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)
@@ -96,7 +96,7 @@ def grow(array: XArrayRecord, index: int) -> bool:
     return array.root != 0
 
 
-@hot
+@hot_apart
 def xarray_store(call: Call, array: XArrayRecord, index: int, value: int) -> int:
     if index < 0:
         return fail(call, FAULT_INDEX, index)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import time
 from dataclasses import dataclass
-from functools import cache
 
 from blkmq.abi.blk_types import REQ_OP_READ, REQ_OP_WRITE, SECTOR_SHIFT
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.call import call_at
+from blkmq.dispatch.engine import compiled_loop
 from blkmq.dispatch.hctx import append, has_ended, run, take_ended, wait
 from blkmq.dispatch.hw_queue import queue_at
 from blkmq.dispatch.request import request_at, segment_at
@@ -115,29 +115,6 @@ def generate(call_address: int, load_address: int) -> int:
     return ended
 
 
-GENERATOR_TEXT = '''"""The load generator, compiled."""
-from numba import cfunc, int64
-from blkmq.transport.in_process.generator import generate as generate_load
-from blkmq.native.hot import JIT_OPTIONS, enable
-
-enable()
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def generate(call_address, load_address):
-    return generate_load(call_address, load_address)
-'''
-
-
-@cache
-def compiled_generator() -> object:
-    """The generator's loop as a callable; from the disk cache after the first time."""
-    from blkmq.compiler.numba.build import load_module
-    from blkmq.dispatch.engine import LOOP_TYPE
-
-    return LOOP_TYPE(load_module("load_generator", GENERATOR_TEXT).generate.address)
-
-
 @dataclass(frozen=True)
 class Load:
     """A measured load."""
@@ -176,10 +153,10 @@ def run_load(
         load.buffers = memory.take(running.record.nr_requests * PAGE_SIZE)
         ctypes.memset(load.buffers, 0x5A, running.record.nr_requests * PAGE_SIZE)
     compiled = running.executable.entry >= 0
-    loop = compiled_generator() if compiled else generate
+    loop = compiled_loop(generate) if compiled else generate
     with TimeoutThread(running):
         begin = time.monotonic_ns()
-        loop(running.call_address(queue), ctypes.addressof(load))  # type: ignore[operator]
+        loop(running.call_address(queue), ctypes.addressof(load))
         elapsed_nsec = time.monotonic_ns() - begin
     memory.close()
     return Load(nr_requests, load.nr_failed, load.elapsed_nsec or elapsed_nsec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import threading
 import time
 from collections import deque
@@ -168,6 +169,10 @@ class WorkThread(threading.Thread):
         os.eventfd_write(self.running.record.work_fd, 1)
 
     def run(self) -> None:
+        while not select.select([self.running.record.work_fd], [], [])[0]:
+            pass
+        if self.stopping:  # no work was ever queued: the loop need not be there
+            return
         serve_works = self.running.executable.engine.serve_works
         address = ctypes.addressof(self.running.worker_call)
         while not self.stopping:

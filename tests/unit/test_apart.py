@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""What is compiled apart: nothing that runs calls a file that nobody loads, and calls mean what they mean in Python."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from blkmq.compiler.numba.apart import files_called, group_text, load
+from blkmq.dispatch import engine, verbs
+from blkmq.dispatch.call import Call
+from blkmq.dispatch.hctx import serve
+from blkmq.dispatch.nouns.page_store import page_store_destroy, page_store_get, page_store_get_or_alloc
+from blkmq.dispatch.nouns.records import PageStoreRecord
+from blkmq.dispatch.worker import serve_works
+from blkmq.mq.errors import Fault
+from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
+from blkmq.transport.in_process.generator import generate
+
+
+@pytest.mark.parametrize("loop", [serve, serve_works, generate], ids=lambda loop: str(loop.__name__))
+def test_the_engine_loads_what_its_loops_call(loop: Callable[..., Any]) -> None:
+    called = files_called([loop])
+    loaded = {*engine.APART, *engine.APART_FOR_SLOT.values(), engine.APART_FOR_TIMERS}
+    assert called
+    assert called <= {f"blkmq.dispatch.{name}" for name in loaded}
+
+
+def test_a_driver_loads_what_its_verbs_call_through_others() -> None:
+    assert "blkmq.dispatch.request_verbs" in files_called([verbs.io_completion_batch_add])
+
+
+@pytest.mark.parametrize("group", APART.values(), ids=APART)
+def test_arguments_are_words(group: Apart) -> None:
+    for function in group.functions:
+        assert function.__code__.co_argcount <= APART_ARGUMENTS
+    compile(group_text(group), group.module, "exec")
+
+
+def test_a_call_through_the_cell_means_what_python_means() -> None:
+    group = APART[page_store_get.__module__]
+    entry = load(group.module)
+    call, store = Call(), PageStoreRecord()
+
+    def compiled(function: Callable[..., Any], index: int) -> int:
+        words = [ctypes.addressof(call), ctypes.addressof(store), index] + [0] * (APART_ARGUMENTS - 3)
+        return entry(group.functions.index(function), *words)
+
+    assert compiled(page_store_get, 5) == page_store_get(call, store, 5) == 0
+    assert compiled(page_store_get_or_alloc, 5) == page_store_get_or_alloc(call, store, 5) != 0
+    assert store.nr_pages == 1
+    assert call.error == 0
+    assert compiled(page_store_get, -1) == 0
+    assert call.error == Fault.INDEX
+    page_store_destroy(store)
