@@ -20,13 +20,14 @@ NR_INTERPRETED_ROUNDS = 300
 RACE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
 RACE_TEXT = '''"""Two threads at one page of a store."""
 from numba import cfunc, int64
+from blkmq.compiler.numba.apart import bind
 from blkmq.dispatch.call import call_at
 from blkmq.dispatch.nouns.page import page_getitem, page_setitem
 from blkmq.dispatch.nouns.page_store import page_store_erase, page_store_get, page_store_get_or_alloc
 from blkmq.dispatch.nouns.records import PageStoreRecord
 from blkmq.native.atomic import atomic_add, atomic_load, pause, yield_cpu
 from blkmq.native.hot import JIT_OPTIONS, enable, hot
-from blkmq.native.memory import word_at
+from blkmq.native.memory import Word, word_at
 from blkmq.native.record import accessor
 
 NR_MAKES, NR_DELAYS = 20, 500
@@ -35,7 +36,7 @@ store_at = accessor(PageStoreRecord)
 
 
 @hot
-def meet(met):
+def meet(met: Word) -> None:
     """Both go on at the same moment."""
     both = (atomic_add(met, "value", 1) // 2 + 1) * 2
     turns = 0
@@ -46,6 +47,7 @@ def meet(met):
 
 
 enable()
+bind()
 
 
 @cfunc(int64(int64, int64, int64, int64, int64), cache=True, **JIT_OPTIONS)

@@ -110,6 +110,9 @@ class State:
         if not self.compiled:
             if field.noun == "Request":
                 setattr(target, field.name, None)
+            elif field.noun == "RequestList":
+                while not value.empty():
+                    value.pop()
             elif field.noun in CALLERS:
                 ctypes.memset(ctypes.addressof(value.record), 0, ctypes.sizeof(value.record))
             else:
