@@ -28,10 +28,10 @@ from blkmq.compiler.numba.printed import loop_entry
 entry = loop_entry({name}, __file__)
 '''
 
-#: What the loops call apart: files of this folder, and of those, which only some drivers need.
+#: Files of this folder with what the loops call apart, of any driver, and of drivers that fill a slot.  What belongs
+#: to a noun is loaded with the verbs that a driver uses.
 APART = ("callback", "hctx")
 APART_FOR_SLOT = {"get_budget": "budget", "put_budget": "budget", "queue_rqs": "request_batch"}
-APART_FOR_TIMERS = "timers"
 
 
 def loop_text(loop: Loop) -> str:
@@ -73,6 +73,7 @@ class Engine:
 
 
 INTERPRETED = Engine(lambda loop: loop)
+COMPILED = Engine(compiled_loop)
 
 _builders: list[subprocess.Popen[bytes]] = []
 
@@ -95,11 +96,11 @@ def begin_build() -> None:
         )
 
 
-def compiled_engine(slots: Iterable[str], *, timers: bool) -> Engine:
-    """The compiled loops, and what they need for a driver that fills these slots, and has timers or none."""
+def compiled_engine(slots: Iterable[str]) -> Engine:
+    """The compiled loops, ready to run queues of a driver that fills these slots."""
     load_apart(APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT)
-    load_apart([APART_FOR_TIMERS] if timers else [])
     while _builders:
         _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
     load_apart(APART)
-    return Engine(compiled_loop)
+    compiled_loop(serve)
+    return COMPILED

@@ -96,7 +96,7 @@ class CompiledDriver:
         self.records = {role: records[program.record(role).name] for role in ROLES}
         self.nr_timers = (self._count("pdu", "HrTimer"), self._count("", "HrTimer"))
         slots = [slot.name for slot in SLOTS if self.callbacks >> slot.number & 1]
-        self.engine = compiled_engine(slots, timers=any(self.nr_timers))
+        self.engine = compiled_engine(slots)
 
     def _count(self, role: str, noun: str) -> int:
         return sum(max(field.length, 1) for field in self.program.record(role).fields if field.noun == noun)

@@ -26,6 +26,7 @@ from blkmq.dispatch.callback import (
     has_callback,
 )
 from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, HwQueueRecord, queue_at
+from blkmq.dispatch.nouns.hr_timer import run_timers
 from blkmq.dispatch.ownership import (
     COMPLETED,
     COMPLETING,
@@ -51,7 +52,6 @@ from blkmq.dispatch.request_verbs import FAULT_STATUS, is_status
 from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.timeout import STATUS_TIMEOUT, report_late
-from blkmq.dispatch.timers import run_timers
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.native.atomic import atomic_add, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec, wait_readable

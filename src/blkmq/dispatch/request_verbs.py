@@ -100,7 +100,7 @@ def pdu_address(call: Call, rq: int) -> int:
     return tag_set.pdus + (rq & INDEX_MASK) * tag_set.pdu_size
 
 
-@hot_apart
+@hot
 def refuse(call: Call, outcome: int, rq: int) -> None:
     """Notes why a transition was not made."""
     if outcome == NOT_ALLOWED:
@@ -144,7 +144,7 @@ def request_end(call: Call, rq: int, status: int) -> None:
         refuse_end(call, tag_set, outcome, rq, status)
 
 
-@hot_apart
+@hot
 def refuse_end(call: Call, tag_set: TagSetRecord, outcome: int, rq: int, status: int) -> None:
     """An end that does not count: too early is an error, too late is counted, reported and ignored."""
     if outcome == NOT_ALLOWED or rq == 0:

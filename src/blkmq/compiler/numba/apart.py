@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, get_type_hints
@@ -23,7 +22,6 @@ from blkmq.native.record import accessor
 '''
 
 
-_loading = threading.RLock()
 _entries: dict[str, Callable[..., int]] = {}  #: of loaded files
 _late: dict[str, Any] = {}  #: what the cells of the others hold
 
@@ -38,12 +36,11 @@ def bind() -> None:
 
 def load(file: str) -> Callable[..., int]:
     """The entry point to what is compiled apart of a file, named as a module.  Any thread."""
-    with _loading:
-        if file not in _entries:
-            group = APART[file]
-            address = load_module(file.rpartition(".")[2], group_text(group)).entry.address
-            group.cell.value = address
-            _entries[file] = ENTRY_TYPE(address)
+    if file not in _entries:
+        group = APART[file]
+        address = load_module(file.rpartition(".")[2], group_text(group)).entry.address
+        _entries[file] = ENTRY_TYPE(address)
+        group.cell.value = address
     return _entries[file]
 
 

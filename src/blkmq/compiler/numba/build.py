@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,9 @@ from blkmq.native.cache import cache_directory
 
 #: Packages whose source ends up, inlined, in what Numba compiles.
 INLINED = ("abi", "mq", "native", "dispatch", "compiler/numba/printed.py", "compiler/numba/apart.py")
+
+
+_loading = threading.RLock()
 
 
 @cache
@@ -43,20 +47,28 @@ def is_compiled(text: str) -> bool:
 
 
 def load_module(name: str, text: str) -> ModuleType:
-    """Imports a printed text as a module; the same text is compiled once on a machine."""
+    """Imports a printed text as a module; the same text is compiled once on a machine.  Any thread."""
     key = _key(text)
     full_name = f"blkmq_printed_{key}_{name}"
-    if full_name in sys.modules:
-        return sys.modules[full_name]
-    directory = cache_directory() / "numba" / key
-    path = directory / f"{name}.py"
+    with _loading:
+        if full_name not in sys.modules:
+            _import(full_name, _written(cache_directory() / "numba" / key / f"{name}.py", text))
+    return sys.modules[full_name]
+
+
+def _written(path: Path, text: str) -> Path:
+    """The file of a text."""
     if not path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         # Complete or absent: another process may look at the same time.
-        handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w") as file:
             file.write(text)
         os.replace(temporary, path)
+    return path
+
+
+def _import(full_name: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(full_name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -67,7 +79,6 @@ def load_module(name: str, text: str) -> ModuleType:
     except BaseException:
         del sys.modules[full_name]
         raise
-    return module
 
 
 def build_numba(program: Program) -> ModuleType:

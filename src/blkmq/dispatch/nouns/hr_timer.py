@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The verbs of ``HrTimer``, and the heap of armed timers that each hardware queue keeps."""
+"""The verbs of ``HrTimer``, the heap of armed timers that each hardware queue keeps, and what is due of it."""
 
 from __future__ import annotations
 
 from blkmq.dispatch.call import Call, fail
+from blkmq.dispatch.callback import FUEL_DATA, call_back, call_back_with
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.records import HrTimerRecord
 from blkmq.dispatch.ownership import FAULT_STALE, is_live, kick
 from blkmq.dispatch.request import INDEX_MASK, request_at
-from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
+from blkmq.dispatch.tag_set import TagSetRecord, disk_at, tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.mq.integer import S64_MAX
-from blkmq.native.atomic import atomic_cas, atomic_load, atomic_store, pause
+from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, pause
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.hot import hot, hot_apart
 from blkmq.native.memory import address_of, word_at
@@ -147,3 +148,30 @@ def hr_timer_cancel(call: Call, timer: HrTimerRecord) -> bool:
     was_armed = take_out(queue, address_of(timer, "expires_nsec"))
     unlock_timers(queue)
     return was_armed
+
+
+@hot_apart
+def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
+    """Calls the methods of the timers that are due."""
+    while queue.nr_timers > 0 and atomic_load(queue, "next_timer_nsec") <= queue.now_nsec:
+        lock_timers(queue)
+        address = 0
+        if queue.nr_timers > 0:
+            address = word_at(queue.timers, 0).value + 0
+        if address == 0 or timer_at(address, 0).expires_nsec > queue.now_nsec:
+            unlock_timers(queue)
+            break
+        timer = timer_at(address, 0)
+        take_out(queue, address)
+        rq = timer.rq + 0
+        slot = timer.slot + 0
+        disk = timer.disk + 0
+        unlock_timers(queue)
+        if rq == 0:
+            call.disk_address = disk
+            call.driver = disk_at(disk, 0).driver
+            call_back(call, slot, 0, 0, 0, 0, FUEL_DATA)
+        elif is_live(request_at(tag_set.requests, rq & INDEX_MASK), rq):
+            call_back_with(call, slot, request_at(tag_set.requests, rq & INDEX_MASK), rq)
+        else:
+            atomic_add(tag_set, "nr_stale_timers", 1)
