@@ -34,7 +34,7 @@ STATUS_TIMEOUT = int(BlkStatus.TIMEOUT)
 FAULT_TIMEOUT = int(Fault.TIMEOUT)
 RESET_TIMER = int(BlkEhTimerReturn.RESET_TIMER)
 LOOKS_PER_TIMEOUT = 8  #: a request ends at most an eighth of the timeout late
-LOOK_AT_END_NSEC = 10_000_000  #: between looks when the time of a removal is over
+LOOK_AT_END_NSEC = 100_000_000  #: between looks when the time of a removal is over
 
 
 @hot
@@ -59,7 +59,7 @@ def expire_requests(call_address: int, now_nsec: int) -> int:
 
 @hot
 def expire_queue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, now_nsec: int, is_over: bool) -> int:
-    """Ends what is late; with ``is_over``, all that the driver has.  When the next one will be late.
+    """Ends what is late; with ``is_over``, all that was seen before.  When the next one will be late.
 
     A request's time begins when it is first seen here, issued, and anew when it is seen started.  One that waits for
     ``complete`` is not late: that callback comes next.
@@ -74,7 +74,7 @@ def expire_queue(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, now_ns
             if request.watched != watched:
                 request.watched = watched
                 request.deadline_nsec = now_nsec + tag_set.timeout_nsec
-            if is_over or request.deadline_nsec <= now_nsec:
+            elif is_over or request.deadline_nsec <= now_nsec:
                 rq = (word >> GENERATION_SHIFT) << GENERATION_SHIFT | index
                 expire(call, tag_set, queue, request, rq, now_nsec, is_over)
             else:

@@ -35,6 +35,7 @@ class QueueThread(threading.Thread):
         self.failure: BaseException | None = None
         self._gate = threading.Lock()  #: of ``pending`` and of what follows
         self._is_over = False  #: nobody takes operations any more, and what wakes the thread may be gone
+        self._ended: dict[int, Operation] = {}  #: by tag: what :meth:`answer_ended` saw
         self._turned = threading.Event()  #: set on each turn of the loop
 
     def submit(self, operation: Operation) -> None:
@@ -135,16 +136,20 @@ class QueueThread(threading.Thread):
             put_tag(self.running.record, self.queue, index)
             self.in_flight.pop(index).finish(*result)
 
-    def answer_ended(self) -> None:
-        """Hands ended requests back though this thread is in a callback; their tags wait for it.  Any thread.
+    def answer_ended(self) -> bool:
+        """Hands back what had ended when this was last called: this thread is in a callback; the tags wait for it.
 
         An operation that is in flight at first, and whose tag's request has ended after that, has ended itself or was
-        answered before the tag became another's.
+        answered before the tag became another's.  Whether there is more to hand back.  For one other thread.
         """
+        before, self._ended = self._ended, {}
         for index, operation in list(self.in_flight.items()):
             word = self.running.requests[index].ownership
             if state_of(word) == ENDED and word & PINS_MASK == 0:
-                operation.finish(*self._result(index, word))
+                self._ended[index] = operation
+                if before.get(index) is operation:
+                    operation.finish(*self._result(index, word))
+        return not all(operation.future.done() for operation in self._ended.values())
 
     def _result(self, index: int, word: int) -> tuple[BlkStatus, str]:
         """How a request ended; and what the driver did wrong with it, with file and line, if that was reported."""

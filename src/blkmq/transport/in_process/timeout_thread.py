@@ -12,6 +12,8 @@ from types import TracebackType
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.transport.in_process.queue_thread import QueueThread
 
+PATIENCE_SEC = 0.02  #: with a queue's thread, to hand back what has ended
+
 
 class TimeoutThread(threading.Thread):
     """Looks at a tag set's requests until :meth:`stop`; as a context manager it runs meanwhile."""
@@ -36,9 +38,11 @@ class TimeoutThread(threading.Thread):
         address = ctypes.addressof(self.running.timeout_call)
         while not self.stopping:
             again_nsec = expire_requests(address, time.monotonic_ns())
-            for queue in self.queues:
-                queue.answer_ended()
-            self._woken.wait(max(again_nsec - time.monotonic_ns(), 0) / 1e9)
+            held_up = [queue.answer_ended() for queue in self.queues]
+            wait_sec = max(again_nsec - time.monotonic_ns(), 0) / 1e9
+            if any(held_up):
+                wait_sec = min(wait_sec, PATIENCE_SEC)
+            self._woken.wait(wait_sec)
             self._woken.clear()
 
     def __enter__(self) -> TimeoutThread:
