@@ -36,9 +36,10 @@ def enable() -> None:
     global _enabled
     from numba.extending import register_jitable
 
-    from blkmq.native import twins
+    from blkmq.native import socket_twins, twins
 
     twins.register()
+    socket_twins.register()
     for function, options in _functions[_enabled:]:
         register_jitable(**options)(function)
     _enabled = len(_functions)

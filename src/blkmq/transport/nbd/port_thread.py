@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""The thread of one port: runs its loop until the port is stopped and the last connection is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import threading
+from collections.abc import Callable
+
+from blkmq.abi.page import PAGE_SIZE
+from blkmq.dispatch.engine import LOOP_TYPE
+from blkmq.dispatch.running_set import RunningSet
+from blkmq.mq.integer import S64_MAX
+from blkmq.native.clock import monotonic_nsec
+from blkmq.native.socket import EPOLL_CTL_ADD, EPOLLIN, EVENT_BYTES, IoVec, MsgHdr, epoll_control
+from blkmq.transport.nbd.buffer import free_all_buffers
+from blkmq.transport.nbd.loop import ARRIVALS, WAKE, compiled_loop
+from blkmq.transport.nbd.port import NR_EVENTS, NR_IOVECS, PortRecord
+
+STOP_NSEC = 5_000_000_000  #: how long clients may take to read their last replies
+
+
+class Memory(ctypes.Structure):
+    """What a port's loop needs room for."""
+
+    _fields_ = (
+        ("zeroes", ctypes.c_char * PAGE_SIZE),
+        ("msghdr", MsgHdr),
+        ("iovecs", IoVec * NR_IOVECS),
+        ("events", ctypes.c_char * (NR_EVENTS * EVENT_BYTES)),
+    )
+
+
+class PortThread(threading.Thread):
+    """Owns a hardware queue and the connections that were given to it."""
+
+    def __init__(self, running: RunningSet, index: int, departures_fd: int, poll_nsec: int) -> None:
+        super().__init__(name=f"{running.executable.name}-nbd{index}", daemon=True)
+        self.running = running
+        self.queue = running.queues[index]
+        self.call_address = running.call_address(index)
+        self.failure: BaseException | None = None
+        self._memory = Memory()
+        self._epoll = select.epoll()
+        arrivals, self._arrivals = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._fds = [arrivals, self._arrivals]
+        self.record = record = PortRecord()
+        self.address = ctypes.addressof(record)
+        record.call = self.call_address
+        record.epoll_fd = self._epoll.fileno()
+        record.arrivals_fd = arrivals
+        record.departures_fd = departures_fd
+        record.poll_nsec = record.poll_now_nsec = poll_nsec
+        base = ctypes.addressof(self._memory)
+        record.zeroes = base + Memory.zeroes.offset
+        record.msghdr = base + Memory.msghdr.offset
+        record.iovecs = base + Memory.iovecs.offset
+        record.events = base + Memory.events.offset
+        epoll_control(record.epoll_fd, EPOLL_CTL_ADD, self.queue.wake_fd, EPOLLIN, WAKE)
+        epoll_control(record.epoll_fd, EPOLL_CTL_ADD, arrivals, EPOLLIN, ARRIVALS)
+        module = compiled_loop()
+        self._collect, self._answer, self._serve = (
+            LOOP_TYPE(function.address) for function in (module.collect, module.answer, module.serve_port)
+        )
+
+    def give(self, connection: int) -> None:
+        """Hands a connection over, by its record's address."""
+        os.write(self._arrivals, connection.to_bytes(8, "little"))
+
+    def stop(self) -> None:
+        """No connection is read any more; the thread ends when all is answered, or cannot be."""
+        self.record.stop_nsec = monotonic_nsec() + STOP_NSEC
+        os.eventfd_write(self.queue.wake_fd, 1)
+
+    def run(self) -> None:
+        try:
+            if self.running.executable.entry >= 0:
+                self._run_compiled()
+            else:
+                self._run_interpreted(self.running.executable.engine.serve)
+        except BaseException as error:  # a bug of ours: the door shows it when it closes
+            self.failure = error
+            raise
+
+    def _run_compiled(self) -> None:
+        self.record.serve = ctypes.cast(self.running.executable.engine.serve, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+        while self._serve(self.address, S64_MAX) != 0:
+            pass
+
+    def _run_interpreted(self, serve: Callable[[int, int], int]) -> None:
+        """Dispatch runs in Python, over whole batches; the sockets are the compiled halves' affair."""
+        while True:
+            self._collect(self.address, S64_MAX)
+            link = serve(self.call_address, 0)
+            if self._answer(self.address, link) == 0 and self.record.stop_nsec != 0:
+                return
+
+    def close(self) -> None:
+        """Frees what the port had; the thread has ended."""
+        free_all_buffers(self.record)
+        self._epoll.close()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
