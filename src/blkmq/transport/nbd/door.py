@@ -13,6 +13,7 @@ from blkmq.mq.hctx_type import HctxType
 from blkmq.transport.nbd.address import Address, UnixAddress, bound
 from blkmq.transport.nbd.disk import NbdDisk
 from blkmq.transport.nbd.export import ExportRecord, fill_export, offer_of
+from blkmq.transport.nbd.loop_build import LoopBuild
 from blkmq.transport.nbd.port_thread import PortThread
 from blkmq.transport.nbd.reception import Reception
 from blkmq.transport.work_thread import WorkThread
@@ -24,10 +25,12 @@ class Door:
     """Serves all disks of a set at one address, until :meth:`close`.
 
     Without an address it makes a socket in a directory of its own, which only this user can reach.
-    ``poll_nsec`` is how long an idle queue looks busily at its sockets before it sleeps; 0: not at all.
+    ``build`` is what the ports' loops are taken from.  ``poll_nsec`` is how long an idle queue looks busily at its sockets before it sleeps; 0: not at all.
     """
 
-    def __init__(self, running: RunningSet, address: Address | None = None, *, poll_nsec: int = 0) -> None:
+    def __init__(
+        self, running: RunningSet, address: Address | None = None, *, poll_nsec: int = 0, build: LoopBuild | None = None
+    ) -> None:
         self.running = running
         self._own_directory: Path | None = None
         self._threads: list[threading.Thread] = []
@@ -45,9 +48,10 @@ class Door:
             for record, disk in zip(self._exports, running.disks, strict=True):
                 fill_export(record, disk)
             offers = [offer_of(disk, running.executable.name) for disk in running.disks]
+            self.build = build if build is not None else LoopBuild.shared()
             self._reception = Reception(listener, offers, self._exports, running.executable.name)
             for queue in running.tag_set.queues(HctxType.DEFAULT):
-                self.ports.append(PortThread(running, queue, self._reception.departures_fd, poll_nsec))
+                self.ports.append(PortThread(running, queue, self._reception.departures_fd, poll_nsec, self.build))
             self._reception.ports = self.ports
             self._worker = WorkThread(running)
             self.disks = [NbdDisk(self, index) for index in range(len(running.disks))]

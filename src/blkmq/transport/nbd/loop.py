@@ -7,9 +7,6 @@ does it all without Python; for an interpreted one Python calls the halves, and 
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 from blkmq.dispatch.call import call_at
 from blkmq.dispatch.hctx import has_news, next_event_nsec
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
@@ -308,46 +305,16 @@ def last(head: int) -> int:
 
 @hot
 def serve_port(address: int, until_nsec: int) -> int:
-    """All of it, for a compiled driver, until the port is stopped and nothing is left; or ``until_nsec``."""
+    """All of it, for a compiled driver, until the port is stopped and nothing is left; or ``until_nsec``.
+
+    By address, so that none of the three is compiled twice.
+    """
     port = port_at(address, 0)
     while True:
-        collect(address, until_nsec)
+        call_loop(port.collect, address, until_nsec)
         link = call_loop(port.serve, port.call, 0)
-        left = answer(address, link)
+        left = call_loop(port.answer, address, link)
         if left == 0 and atomic_load(port, "stop_nsec") != 0:
             return 0
         if until_nsec != S64_MAX and monotonic_nsec() >= until_nsec:
             return left
-
-
-PORT_TEXT = '''"""The loop of an NBD port, compiled."""
-from numba import cfunc, int64
-from blkmq.transport.nbd import loop
-from blkmq.native.hot import JIT_OPTIONS, enable
-
-enable()
-collect_hot, answer_hot, serve_hot = loop.collect, loop.answer, loop.serve_port
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def collect(address, until_nsec):
-    return collect_hot(address, until_nsec)
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def answer(address, link):
-    return answer_hot(address, link)
-
-
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
-def serve_port(address, until_nsec):
-    return serve_hot(address, until_nsec)
-'''
-
-
-@cache
-def compiled_loop() -> Any:
-    """The module with the compiled loop: ``collect``, ``answer`` and ``serve_port``, each with its ``address``."""
-    from blkmq.compiler.numba.build import load_module
-
-    return load_module("nbd_port", PORT_TEXT)

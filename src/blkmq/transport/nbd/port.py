@@ -17,7 +17,9 @@ class PortRecord(Record):
     """One hardware queue of the door. Owner: the queue's thread; Python sets the fields marked *."""
 
     call: s64  #: the queue's Call record
-    serve: s64  #: the engine's loop, for :func:`~blkmq.native.invoke.call_loop`
+    collect: s64  #: addresses of the loop's halves, and of the engine's loop between them
+    answer: s64
+    serve: s64
     epoll_fd: s64
     arrivals_fd: s64  #: pipe of new connections' addresses
     departures_fd: s64  #: pipe of ended ones

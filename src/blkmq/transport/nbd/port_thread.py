@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable
 
 from blkmq.abi.page import PAGE_SIZE
-from blkmq.dispatch.engine import LOOP_TYPE
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.socket import EPOLL_CTL_ADD, EPOLLIN, EVENT_BYTES, IoVec, MsgHdr, epoll_control
 from blkmq.transport.nbd.buffer import free_all_buffers
-from blkmq.transport.nbd.loop import ARRIVALS, WAKE, compiled_loop
+from blkmq.transport.nbd.loop import ARRIVALS, WAKE
+from blkmq.transport.nbd.loop_build import LoopBuild
 from blkmq.transport.nbd.port import NR_EVENTS, NR_IOVECS, PortRecord
 
 STOP_NSEC = 5_000_000_000  #: how long clients may take to read their last replies
@@ -36,7 +36,7 @@ class Memory(ctypes.Structure):
 class PortThread(threading.Thread):
     """Owns a hardware queue and the connections that were given to it."""
 
-    def __init__(self, running: RunningSet, index: int, departures_fd: int, poll_nsec: int) -> None:
+    def __init__(self, running: RunningSet, index: int, departures_fd: int, poll_nsec: int, build: LoopBuild) -> None:
         super().__init__(name=f"{running.executable.name}-nbd{index}", daemon=True)
         self.running = running
         self.queue = running.queues[index]
@@ -60,10 +60,7 @@ class PortThread(threading.Thread):
         record.events = base + Memory.events.offset
         epoll_control(record.epoll_fd, EPOLL_CTL_ADD, self.queue.wake_fd, EPOLLIN, WAKE)
         epoll_control(record.epoll_fd, EPOLL_CTL_ADD, arrivals, EPOLLIN, ARRIVALS)
-        module = compiled_loop()
-        self._collect, self._answer, self._serve = (
-            LOOP_TYPE(function.address) for function in (module.collect, module.answer, module.serve_port)
-        )
+        self._build = build
 
     def give(self, connection: int) -> None:
         """Hands a connection over, by its record's address."""
@@ -76,25 +73,27 @@ class PortThread(threading.Thread):
 
     def run(self) -> None:
         try:
-            if self.running.executable.entry >= 0:
-                self._run_compiled()
-            else:
-                self._run_interpreted(self.running.executable.engine.serve)
+            self._run()
         except BaseException as error:  # a bug of ours: the door shows it when it closes
             self.failure = error
             raise
 
-    def _run_compiled(self) -> None:
-        self.record.serve = ctypes.cast(self.running.executable.engine.serve, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-        while self._serve(self.address, S64_MAX) != 0:
-            pass
-
-    def _run_interpreted(self, serve: Callable[[int, int], int]) -> None:
-        """Dispatch runs in Python, over whole batches; the sockets are the compiled halves' affair."""
+    def _run(self) -> None:
+        """Batch after batch, with the loop's halves as they are now: in Python until their machine code is there."""
+        executable = self.running.executable
+        serve: Callable[[int, int], int] = executable.engine.serve
+        is_compiled = executable.entry >= 0
         while True:
-            self._collect(self.address, S64_MAX)
+            loop = self._build.loop
+            if is_compiled and loop.serve_port is not None:
+                self.record.collect, self.record.answer = loop.addresses
+                self.record.serve = ctypes.cast(serve, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+                while loop.serve_port(self.address, S64_MAX) != 0:
+                    pass
+                return
+            loop.collect(self.address, S64_MAX)
             link = serve(self.call_address, 0)
-            if self._answer(self.address, link) == 0 and self.record.stop_nsec != 0:
+            if loop.answer(self.address, link) == 0 and self.record.stop_nsec != 0:
                 return
 
     def close(self) -> None:

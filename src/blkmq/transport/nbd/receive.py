@@ -106,7 +106,9 @@ def receive_once(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, 
             if got == wanted:
                 end_payload(port, tag_set, queue, connection, command)
         return True
-    if not rx_room(port, connection, max(connection.rx_end - connection.rx_begin + 1, NBD_REQUEST_BYTES + IN_PLACE_BYTES)):
+    if not rx_room(
+        port, connection, max(connection.rx_end - connection.rx_begin + 1, NBD_REQUEST_BYTES + IN_PLACE_BYTES)
+    ):
         return False
     room = SMALL_BYTES - connection.rx_end
     if connection.is_straight != 0 and connection.discard_bytes == 0:

@@ -76,7 +76,9 @@ def tx_room(port: PortRecord, connection: ConnectionRecord, nr_bytes: int) -> bo
 
 
 @hot
-def lay_out(port: PortRecord, connection: ConnectionRecord, command: CommandRecord, head: int, data: int, mask: int) -> int:
+def lay_out(
+    port: PortRecord, connection: ConnectionRecord, command: CommandRecord, head: int, data: int, mask: int
+) -> int:
     """Room for a reply of ``head`` and ``data`` bytes in a row, the data aligned to ``mask`` + 1; 0: no memory."""
     if not tx_room(port, connection, head + data + mask):
         return 0
