@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -253,7 +254,7 @@ def test_it_does_not_matter_how_the_stream_is_cut(options: list[bytes], cuts: li
     whole, pieces = Handshake(OFFERS), Handshake(OFFERS)
     at_once = whole.receive(stream)
     ends = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
-    in_pieces = b"".join(pieces.receive(stream[a:b]) for a, b in zip(ends, ends[1:], strict=False))
+    in_pieces = b"".join(pieces.receive(stream[a:b]) for a, b in itertools.pairwise(ends))
     assert in_pieces == at_once
     assert (pieces.state, pieces.agreement, pieces.rest) == (whole.state, whole.agreement, whole.rest)
 

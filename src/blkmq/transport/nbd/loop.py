@@ -194,7 +194,8 @@ def collect(address: int, until_nsec: int) -> int:
     call = call_at(port.call, 0)
     tag_set = tag_set_at(call.set_address, 0)
     queue = queue_at(tag_set.queues, call.hctx)
-    if port.ready_head == 0 and port.answering == 0:
+    can_issue = port.waiting_head != 0 and queue.nr_free > 0
+    if port.ready_head == 0 and port.answering == 0 and not can_issue:
         sleep(port, tag_set, queue, until_nsec)
     if atomic_load(port, "stop_nsec") != 0:
         stop_all(port)
