@@ -33,6 +33,7 @@ class ConnectionRecord(Record):
     previous_of_all: s64
     next_of_all: s64
     readable: s64  #: the socket may have something
+    hung_up: s64  #: the client has closed its side: what is there ends with the stream's end
     wants_out: s64  #: epoll tells when the socket takes more
     rx: s64  #: buffer with what was received and not yet parsed, at rx_begin..rx_end
     rx_begin: s64

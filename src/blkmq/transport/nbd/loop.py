@@ -147,6 +147,8 @@ def look(port: PortRecord, queue: HwQueueRecord, timeout_nsec: int) -> int:
             connection = connection_at(address, 0)
             if mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) != 0:
                 connection.readable = 1
+                if mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) != 0:
+                    connection.hung_up = 1
                 make_ready(port, connection)
             if mask & (EPOLLOUT | EPOLLHUP | EPOLLERR) != 0:
                 make_answering(port, connection)
@@ -208,6 +210,8 @@ def collect(address: int, until_nsec: int) -> int:
         link = connection.next
         connection.place = NOWHERE
         receive(port, tag_set, queue, connection)
+        if connection.nr_commands == 0 and connection.state == OPEN:
+            give_back(port, connection)
     return port.nr_connections
 
 
@@ -252,13 +256,15 @@ def attend(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connec
     if connection.nr_commands == 0 and connection.is_answering == 0:
         if connection.state != OPEN:
             leave(port, connection)
-        elif connection.rx_begin == connection.rx_end and connection.place == NOWHERE:
+        else:
             give_back(port, connection)
 
 
 @hot
 def give_back(port: PortRecord, connection: ConnectionRecord) -> None:
     """An idle connection needs no memory."""
+    if connection.rx_begin != connection.rx_end or connection.place != NOWHERE:
+        return
     if connection.rx != 0:
         leave_buffer(port, connection.rx)
         connection.rx = 0

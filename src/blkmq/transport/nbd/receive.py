@@ -121,10 +121,10 @@ def receive_once(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, 
 
 @hot
 def take_in(port: PortRecord, connection: ConnectionRecord, address: int, nr_bytes: int) -> int:
-    """Receives; how much came.  Less than asked means that the socket has no more for now."""
+    """Receives; how much came.  Less than asked means that the socket has no more for now, but maybe its end."""
     got = recv_now(connection.fd, address, nr_bytes)
     port.nr_receives = port.nr_receives + 1
-    if got < nr_bytes and got != -EINTR:
+    if (got <= 0 and got != -EINTR) or (got < nr_bytes and connection.hung_up == 0):
         connection.readable = 0
     if got == 0:
         finish_connection(port, connection)
