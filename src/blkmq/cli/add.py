@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -74,7 +75,14 @@ def add(
     directory = RuntimeDirectory()
     claim = directory.claim(name) if name else directory.claim_numbered(_stem(cls))
     if foreground:
-        return _serve(wanted, claim, lambda record: _tell(record, as_json))
+        stdout = sys.stdout
+
+        def tell(record: DeviceRecord) -> None:
+            with contextlib.redirect_stdout(stdout):
+                _tell(record, as_json)
+                stdout.flush()
+
+        return _serve(wanted, claim, tell)
     answer = detach(claim, lambda ready: _serve(wanted, claim, ready))
     if isinstance(answer, int):
         return answer

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import stat
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +24,6 @@ from blkmq.mq.errors import BlkmqError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NR_TRIES = 1000  #: of numbers for a device without a name of its own
-POLL_SEC = 0.01
 LOCK, RECORD, LOG, SOCKET, CONTROL = "lock", "device.json", "log", "nbd.sock", "control.sock"
 
 
@@ -210,17 +208,17 @@ class RuntimeDirectory:
     def stop(self, record: DeviceRecord, *, signal_number: int = signal.SIGTERM, patience_sec: float = 60.0) -> None:
         """Ends a device's process, and waits until it is gone."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(record.pid, signal_number)
-        for _ in itertools.takewhile(
-            lambda end: time.monotonic() < end, itertools.repeat(time.monotonic() + patience_sec)
-        ):
-            if all(found.name != record.name for found in self.devices()):
-                return
-            time.sleep(POLL_SEC)
-        raise DeviceError(
-            f"{record.name}: process {record.pid} did not end within {patience_sec:g} s",
-            hint=f"`blkmq del --kill {record.name}` ends it at once",
-        )
+            fd = os.pidfd_open(record.pid)
+            try:
+                signal.pidfd_send_signal(fd, signal_number)
+                if not select.select([fd], [], [], patience_sec)[0]:
+                    raise DeviceError(
+                        f"{record.name}: process {record.pid} did not end within {patience_sec:g} s",
+                        hint=f"`blkmq del --kill {record.name}` ends it at once",
+                    )
+            finally:
+                os.close(fd)
+        self.devices()  # removes what it left
 
     def remove(self) -> None:
         """The directory with all that is in it; no device may be in service."""

@@ -45,9 +45,9 @@ def data_of(buffer: int) -> int:
 
 @hot
 def may_take(port: PortRecord, connection: ConnectionRecord, nr_bytes: int) -> bool:
-    """Whether a connection may hold that much more: its share of the port's memory, but always one of each kind."""
-    share = max(SHARE_BYTES // max(port.nr_connections, 1), SHARE_MIN_BYTES)
-    return connection.held_bytes + nr_bytes <= share
+    """Whether a connection may hold that much more: half of what the others leave, but always one of each kind."""
+    free = SHARE_BYTES - port.held_bytes + connection.held_bytes
+    return connection.held_bytes + nr_bytes <= max(free // 2, SHARE_MIN_BYTES)
 
 
 @hot

@@ -25,7 +25,8 @@ class Door:
     """Serves all disks of a set at one address, until :meth:`close`.
 
     Without an address it makes a socket in a directory of its own, which only this user can reach.
-    ``build`` is what the ports' loops are taken from.  ``poll_nsec`` is how long an idle queue looks busily at its sockets before it sleeps; 0: not at all.
+    ``build`` is what the ports' loops are taken from.  ``poll_nsec`` is how long an idle queue looks busily at its
+    sockets before it sleeps; 0: not at all.
     """
 
     def __init__(

@@ -189,9 +189,8 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
     is_large = has_data and nr_bytes > IN_PLACE_BYTES
     if kind == NBD_CMD_WRITE or not is_large:
         connection.is_straight = 1 if is_large else 0
-    if kind == NBD_CMD_WRITE:
-        if has_data and not is_large and there < nr_bytes:
-            return MORE if rx_room(port, connection, NBD_REQUEST_BYTES + nr_bytes) else NO_ROOM
+    if kind == NBD_CMD_WRITE and has_data and not is_large and there < nr_bytes:
+        return MORE if rx_room(port, connection, NBD_REQUEST_BYTES + nr_bytes) else NO_ROOM
     if queue.nr_free == 0 or port.waiting_head != 0:
         return NO_ROOM
     room = min(nr_bytes, BIG_BYTES) if is_large else SMALL_BYTES
