@@ -33,8 +33,8 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     target, compiled = WAYS[request.param]
     with ExitStack() as stack:
 
-        def serve(*drivers: Operations, **options: int) -> NbdDisk:
-            door = Door(running_set(drivers, target), build=build_of(compiled), **options)
+        def serve(*drivers: Operations) -> NbdDisk:
+            door = Door(running_set(drivers, target), build=build_of(compiled))
             stack.callback(door.close)
             return door.disks[0]
 

@@ -277,9 +277,10 @@ def test_out_of_files_is_a_pause_not_an_end(serve: Serve) -> None:
     with NbdClient(disk.uri) as before:
         stream = socket.socket(socket.AF_UNIX)
         highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))
+        spare: list[int] = []
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
         try:
-            spare = [os.dup(0) for _ in range(highest + 1 - len(os.listdir("/proc/self/fd")))]
+            spare += [os.dup(0) for _ in range(highest + 1 - len(os.listdir("/proc/self/fd")))]
             stream.connect(before.socket.getpeername())
             assert before.read(0, 512) == bytes(512)
         finally:

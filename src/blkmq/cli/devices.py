@@ -186,8 +186,8 @@ def clean(as_json: bool) -> int:
             {"stopped": stopped, "removed": [str(directory.path), str(cache)], "left": [e.text for e in troubles]}
         )
     else:
-        for error in troubles:
-            echo_error(error.text, error.hint)
+        for trouble in troubles:
+            echo_error(trouble.text, trouble.hint)
     return ExitCode.NO if troubles else ExitCode.DONE
 
 

@@ -55,6 +55,10 @@ class NbdDisk:
         """A line for each request in flight, with its Pdu."""
         return list(show_requests(self._door.running))
 
+    def wait_until_compiled(self) -> None:
+        """Returns when the door's loop is machine code: at once, unless it is compiled for the first time."""
+        self._door.build.ready.wait()
+
     def close(self) -> None:
         """Removes the disk, and the others of its tag set: what was received is done and answered, then clients go."""
         self._door.close()

@@ -56,8 +56,8 @@ class Door:
             self._reception.ports = self.ports
             self._worker = WorkThread(running)
             self.disks = [NbdDisk(self, index) for index in range(len(running.disks))]
-            for disk in self.disks:
-                running.open_disk(disk.index)
+            for index in range(len(running.disks)):
+                running.open_disk(index)
             for thread in (*self.ports, self._worker, self._reception):
                 thread.start()
                 self._threads.append(thread)
