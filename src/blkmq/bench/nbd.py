@@ -80,9 +80,9 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return self.nbdkit("python", str(script))
 
     def qemu(self) -> Path | None:
-        """QEMU's null device, which reads as zeroes."""
+        """QEMU's null device; with ``read-zeroes`` it would send holes, and no data."""
         path = self._fresh()
-        block = f"null-co,node-name=disk,size={SIZE_MIB << 20},read-zeroes=on"
+        block = f"null-co,node-name=disk,size={SIZE_MIB << 20}"
         return self._start(
             path,
             ["qemu-storage-daemon", "--blockdev", block, "--nbd-server", f"addr.type=unix,addr.path={path}",

@@ -41,6 +41,7 @@ class ConnectionRecord(Record):
     is_straight: s64  #: large writes come: receive the next head alone, its data straight to its place
     payload: s64  #: command whose data is being received
     payload_bytes: s64  #: of it received so far
+    has_large: s64  #: a large write has just come whole
     payload_next: s64  #: the same, while one portion is written and the next one waits
     discard_bytes: s64  #: data of refused writes, still to come
     tx: s64  #: buffer in which replies are laid out
