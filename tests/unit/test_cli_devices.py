@@ -168,7 +168,7 @@ def test_clean_leaves_nothing(runtime: RuntimeDirectory, tmp_path: Path, monkeyp
 
 def test_drivers_errors_are_told_at_once(runtime: RuntimeDirectory) -> None:
     assert "no driver" in run("add", "nothing", code=2).stderr
-    assert "no such attribute" in run("add", "ramdisk", "sise=1", code=2).stderr
+    assert "no such attribute" in run("add", "ramdisk", "zise=1", code=2).stderr
     assert "names: list[str]" in run("add", "refused.py", code=3).stderr
     assert "logical_block_size" in run("add", "ramdisk", "blocksize=1000", *INTERPRETED, code=2).stderr
     assert "nr_devices" in run("add", "ramdisk", "nr_devices=0", code=2).stderr
