@@ -52,7 +52,7 @@ from blkmq.transport.nbd.connection import (
 from blkmq.transport.nbd.port import NR_EVENTS, PortRecord, port_at
 from blkmq.transport.nbd.progress import begin_portion, end_request, issue_waiting
 from blkmq.transport.nbd.receive import receive
-from blkmq.transport.nbd.reply import EVENTS, drop_replies, send_replies
+from blkmq.transport.nbd.reply import EVENTS, drop_replies, send_replies, want_out
 
 WAKE, ARRIVALS = 0, 1  #: what the queue's eventfd and the pipe are registered with; connections: their address
 POLL_MIN_NSEC = 1_000
@@ -150,8 +150,10 @@ def look(port: PortRecord, queue: HwQueueRecord, timeout_nsec: int) -> int:
                 if mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) != 0:
                     connection.hung_up = 1
                 make_ready(port, connection)
-            if mask & (EPOLLOUT | EPOLLHUP | EPOLLERR) != 0:
+            if mask & (EPOLLHUP | EPOLLERR) != 0 or connection.replies_head != 0:
                 make_answering(port, connection)
+            elif mask & EPOLLOUT != 0:
+                want_out(port, connection, 0)
     return count
 
 

@@ -219,7 +219,7 @@ def gather(port: PortRecord, connection: ConnectionRecord) -> int:
 
 @hot
 def want_out(port: PortRecord, connection: ConnectionRecord, wants: int) -> None:
-    """Tells epoll whether to tell when the socket takes more."""
+    """Tells epoll whether to tell when the socket takes more; it is let be until it tells so in vain."""
     if connection.wants_out != wants:
         connection.wants_out = wants
         events = EVENTS | EPOLLOUT if wants == 1 else EVENTS
@@ -275,5 +275,4 @@ def send_replies(port: PortRecord, connection: ConnectionRecord) -> int:
         if sent < total:
             want_out(port, connection, 1)
             return 0
-    want_out(port, connection, 0)
     return 0
