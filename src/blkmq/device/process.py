@@ -18,6 +18,7 @@ from typing import Any
 from blkmq.device.control import ControlThread
 from blkmq.device.runtime_directory import CONTROL, LOG, SOCKET, Claim, DeviceRecord
 from blkmq.device.serve import serve
+from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.mq.operations import Operations
 from blkmq.transport.nbd.disk import NbdDisk
@@ -111,7 +112,7 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
             {
                 "index": index,
                 "depth": running.tag_set.queue_depth,
-                "in_flight": queue.nr_in_flight,
+                "in_flight": nr_in_flight(running.record, queue),
                 "queued": queue.nr_queued,
             }
             for index, queue in enumerate(running.queues)
