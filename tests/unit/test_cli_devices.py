@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blkmq.abi import nbd
 from blkmq.device.runtime_directory import CONTROL, LOCK, RECORD, DeviceError, DeviceRecord, RuntimeDirectory
 from tests.cli_runs import command, shared_cache, surroundings
 from tests.transport.nbd_client import NbdClient
@@ -137,9 +138,16 @@ def test_sigterm_in_the_foreground_drains_and_ends_with_0(runtime: RuntimeDirect
 
 def test_what_a_killed_process_leaves_is_removed(runtime: RuntimeDirectory) -> None:
     added = document("add", "ramdisk", *INTERPRETED)
-    os.kill(added["pid"], signal.SIGKILL)
-    while names():
-        time.sleep(0.01)
+    with NbdClient(added["uris"][0]) as client:
+        for block in range(64):
+            client.send(nbd.NBD_CMD_WRITE, block * 4096, data=bytes(4096))
+        fd = os.pidfd_open(added["pid"])
+        os.kill(added["pid"], signal.SIGKILL)
+        with pytest.raises((EOFError, ConnectionError)):
+            client.take(1 << 20)
+    select.select([fd], [], [])
+    os.close(fd)
+    assert names() == []
     assert list(runtime.path.iterdir()) == []
     assert document("add", "ramdisk", *INTERPRETED)["name"] == "ram_disk0"
 
@@ -168,7 +176,7 @@ def test_clean_leaves_nothing(runtime: RuntimeDirectory, tmp_path: Path, monkeyp
 
 def test_drivers_errors_are_told_at_once(runtime: RuntimeDirectory) -> None:
     assert "no driver" in run("add", "nothing", code=2).stderr
-    assert "no such attribute" in run("add", "ramdisk", "zise=1", code=2).stderr
+    assert "no such attribute" in run("add", "ramdisk", "colour=1", code=2).stderr
     assert "names: list[str]" in run("add", "refused.py", code=3).stderr
     assert "logical_block_size" in run("add", "ramdisk", "blocksize=1000", *INTERPRETED, code=2).stderr
     assert "nr_devices" in run("add", "ramdisk", "nr_devices=0", code=2).stderr
