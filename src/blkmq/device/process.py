@@ -66,6 +66,7 @@ def run_device(wanted: Wanted, claim: Claim, ready: Callable[[DeviceRecord], Non
             logging.getLogger("blkmq").info("%s serves %s", claim.name, " ".join(uris))
             number = signal.sigwait(ENDING)
             logging.getLogger("blkmq").info("%s ends: %s", claim.name, signal.Signals(number).name)
+            disks[0]._door.build.stop()
     finally:
         claim.release()
 

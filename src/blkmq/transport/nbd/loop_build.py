@@ -70,6 +70,9 @@ class LoopBuild:
 
     def __init__(self, loop: Loop = IN_PYTHON) -> None:
         self.loop = loop
+        self._gate = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
         self.ready = threading.Event()  #: set when ``loop`` will not get better
 
     @staticmethod
@@ -97,5 +100,19 @@ class LoopBuild:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = ["nice", "-n", str(NICE), sys.executable, "-c", program]
         quiet = subprocess.DEVNULL
-        subprocess.run(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, check=False)
-        self._load()
+        with self._gate:
+            if self._stopped:
+                return
+            self._process = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+        self._process.wait()
+        if not self._stopped:
+            self._load()
+
+    def stop(self) -> None:
+        """Nothing more is compiled: whoever serves is ending, and may want the disk cache gone."""
+        with self._gate:
+            self._stopped = True
+            process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            process.wait()
