@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.hctx_type import HctxType
+from blkmq.transport.in_process.timeout_thread import TimeoutThread
 from blkmq.transport.nbd.address import Address, UnixAddress, bound
 from blkmq.transport.nbd.disk import NbdDisk
 from blkmq.transport.nbd.export import ExportRecord, fill_export, offer_of
@@ -55,10 +56,11 @@ class Door:
                 self.ports.append(PortThread(running, queue, self._reception.departures_fd, poll_nsec, self.build))
             self._reception.ports = self.ports
             self._worker = WorkThread(running)
+            self._timeouts = TimeoutThread(running)
             self.disks = [NbdDisk(self, index) for index in range(len(running.disks))]
             for index in range(len(running.disks)):
                 running.open_disk(index)
-            for thread in (*self.ports, self._worker, self._reception):
+            for thread in (*self.ports, self._worker, self._timeouts, self._reception):
                 thread.start()
                 self._threads.append(thread)
         except BaseException:
@@ -89,15 +91,19 @@ class Door:
         if reception is not None and hasattr(self, "address"):
             self.address.remove()
         self.running.begin_removal()
+        if hasattr(self, "_timeouts"):
+            self._timeouts.wake()
         started = [port for port in self.ports if port in self._threads]
         for port in started:
             port.stop()
         for thread in (*started, *([reception] if reception in self._threads else [])):
             if thread is not None:
                 thread.join()
-        if hasattr(self, "_worker") and self._worker in self._threads:
-            self._worker.stop()
-            self._worker.join()
+        for name in ("_worker", "_timeouts"):
+            other = getattr(self, name, None)
+            if other in self._threads:
+                other.stop()
+                other.join()
         for port in self.ports:
             port.close()
         if reception is not None:

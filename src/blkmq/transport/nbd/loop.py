@@ -173,14 +173,14 @@ def poll(port: PortRecord, queue: HwQueueRecord) -> bool:
 @hot
 def sleep(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, until_nsec: int) -> None:
     """Waits for the sockets, for the driver, or for the queue's next event."""
+    if port.poll_nsec > 0 and poll(port, queue):
+        return
+    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at what there is: no wake-up is lost
     until_nsec = min(until_nsec, next_event_nsec(tag_set, queue))
     if port.stop_nsec != 0:
         until_nsec = min(until_nsec, max(port.stop_nsec, monotonic_nsec() + POLL_MIN_NSEC))
-    if port.poll_nsec > 0 and poll(port, queue):
-        return
-    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at the stacks: no wake-up is lost
     timeout = 0
-    if not has_news(queue) and atomic_load(queue, "next_timer_nsec") >= until_nsec:
+    if not has_news(queue):
         timeout = S64_MAX if until_nsec == S64_MAX else until_nsec - monotonic_nsec()
         port.nr_sleeps = port.nr_sleeps + 1
     begin = monotonic_nsec() if port.poll_nsec > 0 else 0
