@@ -16,6 +16,7 @@ help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table of their speed
+	.ci/peers
 	$(BIN)/python -m blkmq.bench
 
 test: $(VENV)/stamp  ## all tests, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones

@@ -28,7 +28,8 @@ def python(code: str, directory: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_readmes_driver_and_its_use_run(tmp_path: Path) -> None:
+def test_the_readmes_driver_and_its_use_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLKMQ_RUNTIME_DIR", str(tmp_path / "run"))
     (tmp_path / "slow_ram.py").write_text(DRIVER)
     told = python(USE, tmp_path)
     assert told.startswith("b'Hello'\n262144\n")

@@ -10,13 +10,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 import blkmq
-from blkmq.bench.figures import COMPARISONS, compare, terminal_table
+from blkmq.bench.figures import COMPARISONS, Comparison, compare, terminal_table
+from blkmq.bench.nbd import NBD_COMPARISONS, NbdArena
+from blkmq.bench.rounds import alternate
 from blkmq.device.target import TARGETS
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
 
 NR_ROUNDS = 5
+NR_NBD_ROUNDS = 3
 NR_VERIFIED = 300  #: operations on each driver and target
 SIZE_MIB = 16
 
@@ -51,6 +54,23 @@ def verify(driver: Operations, target: str, step: Callable[[], None]) -> int:
         return disk.counters()["nr_ended"]
 
 
+def run_nbd(console: Console, progress: Progress) -> None:
+    """The NBD door beside its peers."""
+    missing: set[str] = set()
+    for title, make_contenders in NBD_COMPARISONS.items():
+        with NbdArena() as arena:
+            comparison = Comparison(title, make_contenders(arena))
+            missing |= arena.missing
+            task = progress.add_task(title, total=NR_NBD_ROUNDS * len(comparison.contenders))
+            for _ in alternate(comparison.contenders, NR_NBD_ROUNDS):
+                progress.advance(task)
+            progress.remove_task(task)
+        if comparison.contenders:
+            console.print(terminal_table(comparison))
+    if missing:
+        console.print(f"not installed, so left out: {', '.join(sorted(missing))}")
+
+
 def run(console: Console) -> None:
     """The whole tour."""
     with Progress(console=console, transient=True) as progress:
@@ -70,6 +90,7 @@ def run(console: Console) -> None:
             )
             progress.remove_task(task)
             console.print(terminal_table(comparison))
+        run_nbd(console, progress)
     console.print(
         "spread: fastest and slowest round; against the first: median over the rounds of the first's time / own time"
     )

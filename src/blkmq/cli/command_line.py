@@ -15,9 +15,11 @@ from typing import Any
 import click
 
 import blkmq
+from blkmq.cli.add import add
 from blkmq.cli.bench import bench
 from blkmq.cli.check import check
 from blkmq.cli.completion import completion
+from blkmq.cli.devices import clean, delete, list_devices, logs, set_attributes, show
 from blkmq.cli.doctor import doctor
 from blkmq.cli.drivers import drivers
 from blkmq.cli.emit import emit
@@ -36,8 +38,9 @@ Exit codes:
 
 \b
 Environment:
-  BLKMQ_CACHE_DIR  where compiled drivers are kept (~/.cache/blkmq)
-  BLKMQ_DEBUG=1    every error with its Python traceback
+  BLKMQ_CACHE_DIR    where compiled drivers are kept (~/.cache/blkmq)
+  BLKMQ_RUNTIME_DIR  where devices in service are found ($XDG_RUNTIME_DIR/blkmq, /run/blkmq)
+  BLKMQ_DEBUG=1      every error with its Python traceback
 """
 
 
@@ -107,11 +110,13 @@ def main(ctx: click.Context) -> None:
       blkmq check my_disk.py                      can it be compiled?
       blkmq emit my_disk.py --to c                the C that a kernel would get
       blkmq bench ramdisk size=256                how fast, on each target
+      blkmq add ramdisk size=256                  a disk that other programs use
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
 
 
-for verb in (drivers, ops, check, emit, bench, doctor, completion):
+SERVICE = (add, list_devices, show, set_attributes, delete, logs, clean)
+for verb in (drivers, ops, check, emit, bench, *SERVICE, doctor, completion):
     main.add_command(verb)

@@ -18,7 +18,7 @@ from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.errors import BlkmqError, ConfigError, Fault
 from blkmq.transport.in_process.generator import Load, run_load
-from blkmq.transport.in_process.queue_thread import WorkThread
+from blkmq.transport.work_thread import WorkThread
 
 if TYPE_CHECKING:
     from blkmq.mq.operations import Operations

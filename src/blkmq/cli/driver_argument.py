@@ -126,7 +126,8 @@ def example_values(attribute: Attribute) -> list[str]:
 
 
 # --- the words ---------------------------------------------------------------------------------------------
-def _as_mapping(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+def as_mapping(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    """``ATTR=VALUE`` words as a mapping; a usage error for any other word."""
     ctx.meta[WORDS] = words
     attributes: dict[str, str] = {}
     for word in words if not ctx.resilient_parsing else ():
@@ -145,6 +146,6 @@ attributes_argument = click.argument(
     "attributes",
     nargs=-1,
     metavar="[ATTR=VALUE]...",
-    callback=_as_mapping,
+    callback=as_mapping,
     shell_complete=complete_attribute,
 )

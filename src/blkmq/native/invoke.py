@@ -12,3 +12,12 @@ interpreted_entries: dict[int, Callable[[int, int, int, int, int], int]] = {}
 def call_entry(entry: int, slot: int, call: int, a: int, b: int, c: int) -> int:
     """Calls slot ``slot`` of the driver whose entry point is ``entry``, with the call record's address."""
     return interpreted_entries[entry](slot, call, a, b, c)
+
+
+#: An interpreted loop has no address: it is numbered from -2 downwards, here.
+interpreted_loops: dict[int, Callable[[int, int], int]] = {}
+
+
+def call_loop(loop: int, address: int, until_nsec: int) -> int:
+    """Calls one of the engine's loops by its address."""
+    return interpreted_loops[loop](address, until_nsec)

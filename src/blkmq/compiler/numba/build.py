@@ -19,7 +19,9 @@ from blkmq.compiler.program import Program
 from blkmq.native.cache import cache_directory
 
 #: Packages whose source ends up, inlined, in what Numba compiles.
-INLINED = ("abi", "mq", "native", "dispatch", "compiler/numba/printed.py", "compiler/numba/apart.py")
+INLINED = (
+    "abi", "mq", "native", "dispatch", "transport", "compiler/numba/printed.py", "compiler/numba/apart.py",
+)  # fmt: skip
 
 
 _loading = threading.RLock()

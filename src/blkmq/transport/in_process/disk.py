@@ -22,8 +22,9 @@ from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
 from blkmq.transport.in_process.operation import Operation
-from blkmq.transport.in_process.queue_thread import QueueThread, WorkThread
+from blkmq.transport.in_process.queue_thread import QueueThread
 from blkmq.transport.in_process.timeout_thread import TimeoutThread
+from blkmq.transport.work_thread import WorkThread
 
 NO_FLAGS = ReqFlag(0)
 BYTES_MAX = (1 << 32) - 1  #: of one request. C: ``rq->__data_len`` is an unsigned int

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 import threading
 import time
 from collections import deque
@@ -161,27 +160,4 @@ class QueueThread(threading.Thread):
         return status, next((str(one) for one in reversed(list(self.running.reports())) if one.rq == rq), "")
 
 
-class WorkThread(threading.Thread):
-    """Runs the tag set's queued works."""
-
-    def __init__(self, running: RunningSet) -> None:
-        super().__init__(name=f"{running.executable.name}-work", daemon=True)
-        self.running = running
-        self.stopping = False
-
-    def stop(self) -> None:
-        self.stopping = True
-        os.eventfd_write(self.running.record.work_fd, 1)
-
-    def run(self) -> None:
-        while not select.select([self.running.record.work_fd], [], [])[0]:
-            pass
-        if self.stopping:  # no work was ever queued: the loop need not be there
-            return
-        serve_works = self.running.executable.engine.serve_works
-        address = ctypes.addressof(self.running.worker_call)
-        while not self.stopping:
-            serve_works(address, time.monotonic_ns() + WAIT_NSEC)
-
-
-__all__ = ["QueueThread", "WorkThread"]
+__all__ = ["QueueThread"]

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""The NBD door beside its C peers: nbdkit and QEMU, under fio and under a client that batches.
+
+Peers are Debian's packages nbdkit, nbdkit-plugin-python, qemu-system-common and fio; what is not installed is said
+and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+import blkmq
+from blkmq.bench.rounds import Contender
+from blkmq.drivers.null_blk import NullBlk
+from blkmq.drivers.ramdisk import RamDisk
+from blkmq.mq.operations import Operations
+from blkmq.native.cache import cache_directory
+
+CLIENT = Path(__file__).parent / "c" / "nbd_client.c"
+SIZE_MIB = 256
+MSEC = 300  #: of one measurement
+PATIENCE_SEC = 30.0
+
+PYTHON_PLUGIN = f"""
+disk = bytearray({SIZE_MIB} << 20)
+def open(readonly): return 1
+def get_size(h): return len(disk)
+def pread(h, count, offset): return disk[offset:offset + count]
+def pwrite(h, buf, offset): disk[offset:offset + len(buf)] = buf
+API_VERSION = 1
+"""
+
+
+def batching_client() -> Path:
+    """The client in C, compiled once."""
+    program = cache_directory() / "bench" / "nbd_client"
+    if not program.exists() or program.stat().st_mtime < CLIENT.stat().st_mtime:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O2", "-pthread", "-o", program, CLIENT], check=True)
+    return program
+
+
+class NbdArena(AbstractContextManager["NbdArena"]):
+    """Servers of one comparison, each with a socket of its own; closing it removes them."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="blkmq-bench-")))
+        self.missing: set[str] = set()  #: peers that are not installed
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    # --- servers ------------------------------------------------------------------------------------------
+    def driver(self, driver: Operations, target: str = "host", *, poll_usec: int = 0) -> Path:
+        """A driver behind our door: its socket."""
+        path = self._fresh()
+        disk = self._stack.enter_context(blkmq.serve(driver, target=target, socket=path, poll_usec=poll_usec))
+        disk.wait_until_compiled()
+        return path
+
+    def nbdkit(self, *words: str) -> Path | None:
+        """A plugin of nbdkit; None if it is not installed."""
+        path = self._fresh()
+        return self._start(path, ["nbdkit", "-f", "-U", str(path), *words])
+
+    def nbdkit_python(self) -> Path | None:
+        """nbdkit's Python plugin, with a disk in a bytearray."""
+        script = self._directory / "plugin.py"
+        script.write_text(PYTHON_PLUGIN)
+        return self.nbdkit("python", str(script))
+
+    def qemu(self) -> Path | None:
+        """QEMU's null device; with ``read-zeroes`` it would send holes, and no data."""
+        path = self._fresh()
+        block = f"null-co,node-name=disk,size={SIZE_MIB << 20}"
+        return self._start(
+            path,
+            ["qemu-storage-daemon", "--blockdev", block, "--nbd-server", f"addr.type=unix,addr.path={path}",
+             "--export", "type=nbd,id=disk,node-name=disk,name=,writable=on"],
+        )  # fmt: skip
+
+    def _fresh(self) -> Path:
+        return self._directory / f"{len(list(self._directory.iterdir()))}.sock"
+
+    def _start(self, path: Path, words: list[str]) -> Path | None:
+        if shutil.which(words[0]) is None:
+            self.missing.add(words[0])
+            return None
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.terminate)
+        until = time.monotonic() + PATIENCE_SEC
+        while process.poll() is None and time.monotonic() < until:
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(str(path)) == 0:
+                    return path
+            time.sleep(0.01)
+        self.missing.add(" ".join(words[:1] + words[4:5]))
+        return None
+
+    # --- clients ------------------------------------------------------------------------------------------
+    def batching(
+        self, name: str, path: Path | None, rw: str, block: int, depth: int, connections: int
+    ) -> list[Contender]:
+        """Our client against a server; none if there is no such server."""
+        if path is None:
+            return []
+        words = [batching_client(), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
+
+        def measure() -> float:
+            answer = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
+            return 1e9 / float(answer.stdout)
+
+        return [Contender(name, measure)]
+
+    def fio(self, name: str, path: Path | None, rw: str, block: int, depth: int, jobs: int) -> list[Contender]:
+        """fio's own NBD engine against a server; none if one of them is not installed."""
+        if path is None or shutil.which("fio") is None:
+            self.missing |= {"fio"} if shutil.which("fio") is None else set()
+            return []
+        words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", f"--rw=rand{rw}",
+                 f"--bs={block}", f"--iodepth={depth}", f"--numjobs={jobs}", "--group_reporting", "--time_based",
+                 f"--runtime={MSEC}ms", f"--size={SIZE_MIB}M", "--output-format=json"]  # fmt: skip
+
+        def measure() -> float:
+            answer = subprocess.run(words, check=True, capture_output=True, text=True)
+            text = answer.stdout[answer.stdout.index("{") :]
+            return 1e9 / float(json.loads(text)["jobs"][0][rw]["iops"])
+
+        return [Contender(name, measure)]
+
+
+def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door: 4 KiB, depth 32."""
+
+    def contenders(arena: NbdArena) -> list[Contender]:
+        """The peers first."""
+        size = f"size={SIZE_MIB}M"
+        servers = {
+            "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", size),
+            "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", size),
+            "qemu-storage-daemon null-co": arena.qemu(),
+            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
+        }
+        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, 32, connections)]
+
+    return contenders
+
+
+def null_fio(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door, under fio's engine."""
+
+    def contenders(arena: NbdArena) -> list[Contender]:
+        """The peers first."""
+        servers = {
+            "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
+            "qemu-storage-daemon null-co": arena.qemu(),
+            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0)),
+        }
+        return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, 1)]
+
+    return contenders
+
+
+def memory(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
+    """A disk in memory, under the batching client."""
+
+    def contenders(arena: NbdArena) -> list[Contender]:
+        """The peers first."""
+        servers = {
+            "nbdkit memory": arena.nbdkit("memory", f"{SIZE_MIB}M"),
+            "nbdkit python": arena.nbdkit_python(),
+            "ramdisk, host": arena.driver(RamDisk(size=SIZE_MIB)),
+            "ramdisk, interpreted": arena.driver(RamDisk(size=SIZE_MIB), "interpreted"),
+        }
+        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, block, depth, 1)]
+
+    return contenders
+
+
+NBD_COMPARISONS: dict[str, Callable[[NbdArena], list[Contender]]] = {
+    "NBD, null, 4 KiB reads, depth 32, batching client": null_batching("read", 1),
+    "NBD, null, 4 KiB writes, depth 32, batching client": null_batching("write", 1),
+    "NBD, null, 4 KiB reads, depth 32, 4 connections": null_batching("read", 4),
+    "NBD, null, 4 KiB reads, depth 1, fio": null_fio("read", 4096, 1),
+    "NBD, null, 4 KiB writes, depth 32, fio": null_fio("write", 4096, 32),
+    "NBD, null, 1 MiB reads, depth 8, fio": null_fio("read", 1 << 20, 8),
+    "NBD, memory, 4 KiB reads, depth 32, batching client": memory("read", 4096, 32),
+    "NBD, memory, 1 MiB writes, depth 8, batching client": memory("write", 1 << 20, 8),
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""The port's loop in machine code: from the disk cache, or made in the background while Python runs the same text.
+
+All that a loop knows lies in records, so that a port can change from one to the other between two batches.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from blkmq.transport.nbd.loop import answer, collect
+
+PORT_TEXT = '''"""The loop of an NBD port, compiled."""
+from numba import cfunc, int64
+from blkmq.transport.nbd import loop
+from blkmq.native.hot import JIT_OPTIONS, enable
+
+enable()
+collect_hot, answer_hot, serve_hot = loop.collect, loop.answer, loop.serve_port
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def collect(address, until_nsec):
+    return collect_hot(address, until_nsec)
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def answer(address, link):
+    return answer_hot(address, link)
+
+
+@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+def serve_port(address, until_nsec):
+    return serve_hot(address, until_nsec)
+'''
+NICE = 10  #: of the process that compiles while a disk is already in service
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The halves of a port's loop, and the whole of it where it is compiled."""
+
+    collect: Callable[[int, int], int]
+    answer: Callable[[int, int], int]
+    serve_port: Callable[[int, int], int] | None = None
+    addresses: tuple[int, int] = (0, 0)  #: of the halves
+
+
+IN_PYTHON = Loop(collect, answer)
+
+
+def compiled_loop() -> Loop:
+    """The loop in machine code, compiled now unless the disk cache has it."""
+    from blkmq.compiler.numba.build import load_module
+    from blkmq.dispatch.engine import LOOP_TYPE
+
+    module = load_module("nbd_port", PORT_TEXT)
+    collect, answer = module.collect.address, module.answer.address
+    return Loop(LOOP_TYPE(collect), LOOP_TYPE(answer), LOOP_TYPE(module.serve_port.address), (collect, answer))
+
+
+class LoopBuild:
+    """Where a port takes its loop from: ``loop`` is the best there is at the moment."""
+
+    def __init__(self, loop: Loop = IN_PYTHON) -> None:
+        self.loop = loop
+        self._gate = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self.ready = threading.Event()  #: set when ``loop`` will not get better
+
+    @staticmethod
+    @cache
+    def shared() -> LoopBuild:
+        """This process's build: compiled by now, or in the background."""
+        from blkmq.compiler.numba.build import is_compiled
+
+        build = LoopBuild()
+        if is_compiled(PORT_TEXT):
+            build._load()
+        else:
+            threading.Thread(target=build._make, name="nbd-loop-build", daemon=True).start()
+        return build
+
+    def _load(self) -> None:
+        try:
+            self.loop = compiled_loop()
+        finally:
+            self.ready.set()
+
+    def _make(self) -> None:
+        """Compiles in another process, so that this one keeps serving, and loads what came of it."""
+        program = "from blkmq.transport.nbd.loop_build import compiled_loop; compiled_loop()"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = ["nice", "-n", str(NICE), sys.executable, "-c", program]
+        quiet = subprocess.DEVNULL
+        with self._gate:
+            if self._stopped:
+                return
+            self._process = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+        self._process.wait()
+        if not self._stopped:
+            self._load()
+
+    def stop(self) -> None:
+        """Nothing more is compiled: whoever serves is ending, and may want the disk cache gone."""
+        with self._gate:
+            self._stopped = True
+            process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            process.wait()

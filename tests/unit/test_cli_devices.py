@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+"""Devices as processes: through real processes, from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blkmq.abi import nbd
+from blkmq.device.runtime_directory import CONTROL, LOCK, RECORD, DeviceError, DeviceRecord, RuntimeDirectory
+from tests.cli_runs import command, shared_cache, surroundings
+from tests.transport.nbd_client import NbdClient
+
+__all__ = ["shared_cache", "surroundings"]
+
+INTERPRETED = ("--target", "interpreted")
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RuntimeDirectory]:
+    """A runtime directory of its own; what the test leaves in service is killed."""
+    path = tmp_path / "run"
+    monkeypatch.setenv("BLKMQ_RUNTIME_DIR", str(path))
+    directory = RuntimeDirectory(path)
+    yield directory
+    if path.exists():
+        for found in directory.devices():
+            if found.record is not None:
+                directory.stop(found.record, signal_number=signal.SIGKILL)
+
+
+def run(*words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(
+        command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def document(*words: str | Path, code: int = 0) -> Any:
+    return json.loads(run(*words, "--json", code=code).stdout)
+
+
+def names() -> list[str]:
+    return [one["name"] for one in document("list")["devices"]]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process lives; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_device_lives_from_add_to_del(runtime: RuntimeDirectory) -> None:
+    added = document("add", "ramdisk", "size=2", *INTERPRETED)
+    assert added["name"] == "ram_disk0"
+    assert added["attributes"] == {"size": "2"}
+    (uri,) = added["uris"]
+    with NbdClient(uri) as client:
+        client.write(0, b"x" * 512)
+        assert client.read(0, 512) == b"x" * 512
+        assert client.info.size == 2 << 20
+        shown = document("show", "ram_disk0")
+        assert shown["pid"] == added["pid"]
+        assert shown["attributes"] == {"size": 2, "blocksize": 512}
+        assert shown["counters"]["nr_commands"] == 2
+        assert shown["counters"]["nr_connections"] == 1
+    assert names() == ["ram_disk0"]
+    assert "serves" in run("logs", "ram_disk0").stdout
+    run("del", "ram_disk0")
+    assert names() == []
+    assert list(runtime.path.iterdir()) == []
+    assert not is_running(added["pid"])
+
+
+def test_plain_output_has_name_process_and_uris(runtime: RuntimeDirectory) -> None:
+    lines = run("add", "null_blk", "size=1", "nr_devices=2", "--name", "pair", *INTERPRETED).stdout.splitlines()
+    assert lines[0].startswith("pair  pid ")
+    assert [line.partition("?")[0] for line in lines[1:]] == ["nbd+unix:///", "nbd+unix:///null_blk1"]
+    assert "pair" in run("list").stdout
+    assert "null_blk1" in run("show", "pair").stdout
+
+
+def test_each_device_has_a_number_and_a_name_is_had_once(runtime: RuntimeDirectory) -> None:
+    assert [document("add", "ramdisk", *INTERPRETED)["name"] for _ in range(2)] == ["ram_disk0", "ram_disk1"]
+    assert "is there already" in run("add", "ramdisk", "--name", "ram_disk0", *INTERPRETED, code=1).stderr
+    assert names() == ["ram_disk0", "ram_disk1"]
+
+
+def test_of_two_that_want_a_name_at_once_one_gets_it(runtime: RuntimeDirectory) -> None:
+    racers = [
+        subprocess.Popen(
+            command("add", "ramdisk", "--name", "one", *INTERPRETED),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    said = [racer.communicate(timeout=120) for racer in racers]
+    assert sorted(racer.returncode for racer in racers) == [0, 1, 1]
+    assert sum("is there already" in errors for _, errors in said) == 2
+    assert names() == ["one"]
+
+
+def test_sigterm_in_the_foreground_drains_and_ends_with_0(runtime: RuntimeDirectory) -> None:
+    process = subprocess.Popen(
+        command("add", "ramdisk", "--foreground", "--json", *INTERPRETED),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    text = ""
+    while not text.endswith("}\n"):
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        text += line
+    record = json.loads(text)
+    assert record["pid"] == process.pid
+    with NbdClient(record["uris"][0]) as client:
+        client.write(0, b"x" * 512)
+        process.send_signal(signal.SIGTERM)
+        assert client.is_closed()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "ends: SIGTERM" in errors
+    assert names() == []
+
+
+def test_what_a_killed_process_leaves_is_removed(runtime: RuntimeDirectory) -> None:
+    added = document("add", "ramdisk", *INTERPRETED)
+    with NbdClient(added["uris"][0]) as client:
+        for block in range(64):
+            client.send(nbd.NBD_CMD_WRITE, block * 4096, data=bytes(4096))
+        fd = os.pidfd_open(added["pid"])
+        os.kill(added["pid"], signal.SIGKILL)
+        with pytest.raises((EOFError, ConnectionError)):
+            client.take(1 << 20)
+    select.select([fd], [], [])
+    os.close(fd)
+    assert names() == []
+    assert list(runtime.path.iterdir()) == []
+    assert document("add", "ramdisk", *INTERPRETED)["name"] == "ram_disk0"
+
+
+def test_a_unit_is_told_when_clients_can_come(
+    runtime: RuntimeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        document("add", "ramdisk", *INTERPRETED)
+        assert manager.recv(100) == b"READY=1"
+
+
+def test_clean_leaves_nothing(runtime: RuntimeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(cache))
+    pids = [document("add", "ramdisk", *INTERPRETED)["pid"] for _ in range(2)]
+    (runtime.path / "rubbish").write_text("")
+    run("clean")
+    assert not runtime.path.exists()
+    assert not cache.exists()
+    assert not any(map(is_running, pids))
+
+
+def test_drivers_errors_are_told_at_once(runtime: RuntimeDirectory) -> None:
+    assert "no driver" in run("add", "nothing", code=2).stderr
+    assert "no such attribute" in run("add", "ramdisk", "colour=1", code=2).stderr
+    assert "names: list[str]" in run("add", "refused.py", code=3).stderr
+    assert "logical_block_size" in run("add", "ramdisk", "blocksize=1000", *INTERPRETED, code=2).stderr
+    assert "nr_devices" in run("add", "ramdisk", "nr_devices=0", code=2).stderr
+    assert names() == []
+
+
+# --- addresses --------------------------------------------------------------------------------------------
+def test_addresses_that_cannot_be_had(runtime: RuntimeDirectory, tmp_path: Path) -> None:
+    here = tmp_path / "nbd.sock"
+    document("add", "ramdisk", "--socket", here, *INTERPRETED)
+    assert "another process serves" in run("add", "ramdisk", "--socket", here, *INTERPRETED, code=1).stderr
+    (tmp_path / "file").write_text("precious")
+    assert "is no socket" in run("add", "ramdisk", "--socket", tmp_path / "file", *INTERPRETED, code=1).stderr
+    assert (tmp_path / "file").read_text() == "precious"
+    missing = tmp_path / "no" / "where"
+    assert f"mkdir -p {missing.parent}" in run("add", "ramdisk", "--socket", missing, *INTERPRETED, code=1).stderr
+    assert "107 bytes" in run("add", "ramdisk", "--socket", tmp_path / ("x" * 120), *INTERPRETED, code=1).stderr
+    assert "stays on this machine" in run("add", "ramdisk", "--listen", "0.0.0.0:0", code=1).stderr
+    assert "is no HOST:PORT" in run("add", "ramdisk", "--listen", "localhost:http", code=1).stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert (
+            "0 takes a free one" in run("add", "ramdisk", "--listen", f"127.0.0.1:{port}", *INTERPRETED, code=1).stderr
+        )
+    assert names() == ["ram_disk0"]
+
+
+def test_a_stale_socket_is_replaced(runtime: RuntimeDirectory, tmp_path: Path) -> None:
+    here = tmp_path / "nbd.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(here))
+    added = document("add", "ramdisk", "--socket", here, *INTERPRETED)
+    with NbdClient(added["uris"][0]) as client:
+        client.read(0, 512)
+    run("del", added["name"])
+    assert not here.exists()
+
+
+def test_tcp_takes_a_free_port(runtime: RuntimeDirectory) -> None:
+    (uri,) = document("add", "ramdisk", "--listen", "127.0.0.1:0", *INTERPRETED)["uris"]
+    with NbdClient(uri) as client:
+        client.read(0, 512)
+
+
+# --- questions --------------------------------------------------------------------------------------------
+def test_set_answers_as_null_blk_does(runtime: RuntimeDirectory) -> None:
+    document("add", "null_blk", "size=1", *INTERPRETED)
+    assert "EBUSY" in run("set", "null_blk0", "blocksize=4096", code=1).stderr
+    assert "no such attribute" in run("set", "null_blk0", "nothing=1", code=1).stderr
+
+
+@pytest.mark.parametrize("verb", ["show", "set", "del", "logs"])
+def test_devices_that_are_not_there(runtime: RuntimeDirectory, verb: str) -> None:
+    words = ["a=1"] if verb == "set" else []
+    assert "no device 'gone' is in service" in run(verb, "gone", *words, code=1).stderr
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"garbage\n", b"[]\n", b'{"verb": "dance"}\n', b'{"verb": "set"'])
+def test_strange_questions_do_no_harm(runtime: RuntimeDirectory, line: bytes) -> None:
+    document("add", "ramdisk", *INTERPRETED)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(runtime.file("ram_disk0", CONTROL)))
+        client.sendall(line)
+        client.shutdown(socket.SHUT_WR)
+        assert b"error" in client.makefile("rb").readline()
+    assert document("show", "ram_disk0")["name"] == "ram_disk0"
+
+
+# --- the directory itself ---------------------------------------------------------------------------------
+RECORD_OF_ONE = DeviceRecord("one", 1, "ramdisk", "host", "nbd", ["nbd://here"])
+
+
+def test_a_claim_is_one_processes_alone(tmp_path: Path) -> None:
+    directory = RuntimeDirectory(tmp_path / "run")
+    claim = directory.claim("one")
+    with pytest.raises(DeviceError, match="is there already"):
+        directory.claim("one")
+    assert [(found.name, found.state) for found in directory.devices()] == [("one", "starting")]
+    claim.publish(RECORD_OF_ONE)
+    assert directory.find("one") == RECORD_OF_ONE
+    claim.release()
+    assert directory.devices() == []
+    directory.claim("one").release()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "one"}', "null"])
+def test_a_damaged_record_is_shown_as_such(tmp_path: Path, text: str) -> None:
+    directory = RuntimeDirectory(tmp_path / "run")
+    claim = directory.claim("one")
+    (claim.path / RECORD).write_text(text)
+    (found,) = directory.devices()
+    assert (found.state, found.record) == ("damaged", None)
+    with pytest.raises(DeviceError):
+        directory.find("one")
+    claim.release()
+
+
+def test_strange_things_in_the_directory_do_no_harm(tmp_path: Path) -> None:
+    directory = RuntimeDirectory(tmp_path / "run")
+    directory.make()
+    (directory.path / "a_file").write_text("")
+    (directory.path / "empty").mkdir()
+    (directory.path / "half").mkdir()
+    (directory.path / "half" / "log").write_text("")
+    (directory.path / "link").symlink_to("/nowhere")
+    (directory.path / "locked" / LOCK).mkdir(parents=True)
+    states = {found.name: found.state for found in directory.devices()}
+    assert states == {"a_file": "damaged", "half": "damaged", "link": "damaged", "locked": "damaged"}
+    assert not (directory.path / "empty").exists()
+    directory.claim("half").release()  # what a dead process left is no obstacle
+    directory.remove()
+    assert not directory.path.exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "x" * 65, "ü"])
+def test_names_are_file_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DeviceError, match="name ="):
+        RuntimeDirectory(tmp_path / "run").claim(name)
+
+
+def test_a_directory_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    path.chmod(0o777)
+    with pytest.raises(DeviceError, match="only you can write"):
+        RuntimeDirectory(path).make()
