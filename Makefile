@@ -39,7 +39,7 @@ kernel-source:  ## the source of Linux 7.3, as .kernel-source: tests compare num
 lock:  ## remake requirements.lock: newest versions, with hashes, for every Python and platform
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --group dev pyproject.toml -o requirements.lock
+		--no-header --no-emit-index-url --extra lab --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove all that was made here
 	rm -rf .venv* .kernel-source .*_cache .hypothesis build dist
