@@ -9,6 +9,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["blkmq.testing.lab_tests"]
+
 settings.register_profile("default", derandomize=True, deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("soak", max_examples=10_000, deadline=None)

@@ -19,6 +19,7 @@ from pathlib import Path
 from blkmq.lab.lab_error import LabError, LabExit
 
 ETC = Path("/etc/apt")
+APT_HELPER = "/usr/lib/apt/apt-helper"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASES = {"bullseye", "bookworm", "trixie", "forky", "oldstable", "stable", "testing", "sid", "unstable"}
 #: What apt, dpkg-deb and tar say where the disk is full.
@@ -71,6 +72,7 @@ class Package:
     """One package as the signed index describes it."""
 
     name: str
+    uri: str
     file_name: str
     size: int  #: bytes
     digest: str  #: ALGORITHM:HEX
@@ -162,8 +164,8 @@ class Apt:
     def packages(self, names: Sequence[str]) -> list[Package]:
         """The newest version of each."""
         told = self._run("apt-get", "-q", "download", "--print-uris", *names, cwd=self.directory)
-        found = re.findall(r"(?m)^'\S+' (\S+) (\d+) (\S+)$", told)
-        return [Package(file.partition("_")[0], file, int(size), digest) for file, size, digest in found]
+        found = re.findall(r"(?m)^'(\S+)' (\S+) (\d+) (\S+)$", told)
+        return [Package(file.partition("_")[0], uri, file, int(size), digest) for uri, file, size, digest in found]
 
     def version(self, name: str) -> str:
         """Of its newest version."""
@@ -171,13 +173,16 @@ class Apt:
 
     def download(self, packages: Sequence[Package], place: Path) -> None:
         """Fetches what ``place`` does not have yet, and checks all of it against the signed index."""
-        missing = [package for package in packages if not is_whole(place / package.file_name, package)]
-        if missing:
-            self._run("apt-get", "-q", "download", *(package.name for package in missing), cwd=place)
-        for package in missing:
-            if not is_whole(place / package.file_name, package):
-                (place / package.file_name).unlink(missing_ok=True)
-                raise LabError(LabExit.DAMAGED, f"{package.file_name}: not what the index says", hint="fetch it again")
+        for package in packages:
+            path = place / package.file_name
+            if is_whole(path, package):
+                continue
+            # Not `apt-get download`, which would begin a broken-off package again.
+            self._run(APT_HELPER, "download-file", package.uri, str(path), package.digest)
+            if not is_whole(path, package):
+                path.unlink(missing_ok=True)
+                text = f"{package.file_name}: not what the index says"
+                raise LabError(LabExit.DAMAGED, text, hint="fetch it again")
 
     def _run(self, *command: str, cwd: Path | None = None) -> str:
         done = subprocess.run(
@@ -188,7 +193,6 @@ class Apt:
             capture_output=True,
             text=True,
             check=False,
-            start_new_session=False,
         )
         if done.returncode:
             raise failure(f"{' '.join(command[:3])} ({self.suite})", done.stdout + done.stderr)

@@ -18,7 +18,7 @@ from blkmq.lab.kernel import Kernel
 from blkmq.lab.lab_error import LabError, LabExit
 
 #: What kbuild runs.
-PACKAGES = "gcc,make,libc6-dev,pahole,libelf-dev,libssl3t64,bc,kmod"
+PACKAGES = "gcc,make,libc6-dev,pahole,libelf-dev,libssl3t64,bc,kmod,flex,bison,xz-utils"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BuildRoot:
             lines.append(f"mkdir -p {place}; mount --bind {shlex.quote(str(path))} {place}")
         lines.append(f'exec chroot {root} env -C {shlex.quote(str(directory))} "$@"')
         namespaces = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-        return ["unshare", *namespaces, "--fork", "--pid", "sh", "-c", "\n".join(lines), "sh", *words]
+        return ["unshare", *namespaces, "--fork", "--pid", "--kill-child", "sh", "-c", "\n".join(lines), "sh", *words]
 
 
 def build_root(suite: str, say: Say, mirror: Mirror | None = None) -> BuildRoot:

@@ -36,6 +36,8 @@ KINDS: dict[str, str] = {
     ),
     "BUG": r"BUG: ",
 }
+#: Kinds that a guest also reports when nobody ran it for a while: its clock goes on.
+STALLS = frozenset({"lockup", "RCU stall", "hung task"})
 _BEGINNINGS = {kind: re.compile(_STAMP + rf"(?:{pattern})") for kind, pattern in KINDS.items()}
 _CUT_HERE = re.compile(_STAMP + r"-+\[ cut here \]-+$")
 _END_TRACE = re.compile(_STAMP + r"---\[ end (?:trace|Kernel panic)")

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from blkmq.lab.directory import lab_directory
 from blkmq.lab.guest import STARTED, environment, script
-from blkmq.lab.kernel_log import Report, reports
+from blkmq.lab.kernel_log import STALLS, Report, reports
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.vm import CONSOLE, Machine, Vm
 from blkmq.native.cache import cache_directory
@@ -26,6 +26,8 @@ COMMAND_LIMIT_SEC = 3600.0
 RUNS_KEPT = 20
 ARTIFACTS_VARIABLE = "BLKMQ_ARTIFACTS"  #: in the guest: a directory that stays
 LOOK_EVERY_SEC = 0.05
+#: Who looks that often and finds so long a gap was stopped, and the guest with it: suspended, frozen, starved.
+STANDSTILL_SEC = 5.0
 TAIL_LINES = 15
 
 
@@ -64,6 +66,8 @@ class Run:
     stdin: int | IO[Any] = subprocess.DEVNULL
     began: float = field(default_factory=time.monotonic)
     started: float | None = None
+    looked: float = field(default_factory=time.monotonic)
+    stood_still_sec: float = 0.0
 
     @property
     def artifacts(self) -> Path:
@@ -93,6 +97,11 @@ class Run:
     def look(self, vm: Vm) -> None:
         """Notes that the command has started; gives up on a guest whose time is over."""
         now = time.monotonic()
+        gap, self.looked = now - self.looked, now
+        if gap > STANDSTILL_SEC:
+            self.stood_still_sec += gap
+            self.began += gap
+            self.started = self.started and self.started + gap
         if self.started is None:
             if (self.directory / STARTED).exists():
                 self.started = now
@@ -107,10 +116,13 @@ class Run:
                 vm, LabExit.COMMAND_HANG, f"the command did not end in {self.limits.command_sec:.0f} seconds"
             )
 
+    def touch(self) -> None:
+        """Gives the command its whole time again: it shows that it lives."""
+        self.started = time.monotonic()
+
     def judge(self, vm: Vm, qemu_exit_code: int) -> Outcome:
         """What a guest's end means."""
-        log = vm.console()
-        found = reports(log)
+        found = self.complaints(vm.console())
         exit_code = vm.exit_code()
         if any(report.kind == "panic" for report in found):
             raise self.failure(vm, LabExit.PANIC, "the guest's kernel panicked")
@@ -123,10 +135,14 @@ class Run:
             raise self.failure(vm, LabExit.VM_BROKE, "the guest ended before it reached the command")
         raise self.failure(vm, LabExit.POWERED_OFF, "the guest was switched off before the command had ended")
 
+    def complaints(self, log: str) -> list[Report]:
+        """The reports in a log that are the guest's own fault: not stalls, if this machine has stood still."""
+        return [report for report in reports(log) if not (self.stood_still_sec and report.kind in STALLS)]
+
     def failure(self, vm: Vm, code: LabExit, text: str) -> LabError:
         """An error with what the kernel said: its reports, else its last lines."""
         log = vm.console()
-        found = reports(log)
+        found = self.complaints(log)
         said = "\n\n".join(report.text for report in found) or "\n".join(log.splitlines()[-TAIL_LINES:])
         return LabError(code, f"{text}\n{said}".rstrip(), hint=f"the whole console: {self.directory / CONSOLE}")
 

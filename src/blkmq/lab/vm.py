@@ -22,6 +22,8 @@ from blkmq.lab.lab_error import LabError, LabExit
 CPUS = 2
 MEMORY = "2G"
 CONSOLE = "console.log"
+#: An emulated CPU can be slow without being stuck.
+PATIENCE = ("watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60")
 #: Directories that the guest may write to without a trace here: its writes go to its memory.
 OVERLAID = ("/tmp", "/etc", "/usr/lib", "/root", "/home")  # /usr/lib: where its modules appear
 
@@ -165,6 +167,8 @@ def machine_options(machine: Machine, *, shared: Sequence[Path], written: Sequen
         options += ["--rwdir", str(path)]
     # Found before the guest's own programs while it starts; see guest_bin.
     arguments = [f"PATH={GUEST_BIN}:{SYSTEM_PATH}", "audit=0", *machine.kernel_arguments]
+    if not machine.kvm:
+        arguments += PATIENCE
     for argument in arguments:
         options += ["--kopt", argument]
     for word in ("-nodefaults", *(("-icount", "shift=0") if machine.icount else ())):

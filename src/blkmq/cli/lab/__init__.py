@@ -7,6 +7,7 @@ import click
 
 from blkmq.cli.lab.clean import clean
 from blkmq.cli.lab.fetch import fetch
+from blkmq.cli.lab.kernel_build import kernel_build
 from blkmq.cli.lab.kernels import kernels
 from blkmq.cli.lab.run import run
 from blkmq.cli.lab.shell import shell
@@ -51,5 +52,5 @@ def lab() -> None:
     """
 
 
-for verb in (kernels, fetch, run, shell, clean):
+for verb in (kernels, fetch, run, shell, kernel_build, clean):
     lab.add_command(verb)
