@@ -16,7 +16,7 @@ from blkmq.cli.lab import EPILOG
 from blkmq.lab.directory import lab_directory
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.run import RUNS_KEPT, Limits, Outcome, Run, new_run_directory, run
-from blkmq.lab.vm import Machine, overlaid
+from blkmq.lab.vm import Machine
 from tests.lab.standin import play
 
 LONG = Limits(boot_sec=60, command_sec=60)
@@ -64,9 +64,9 @@ def test_output_is_passed_on_and_the_exit_code_returned(tmp_path: Path, monkeypa
     outcome = played.go()
     assert (outcome.exit_code, outcome.verdict, played.out, played.err) == (7, 7, b"out\n", b"err\n")
     assert outcome.directory == played.directory
-    assert "true" in (played.directory / "guest.sh").read_text()
+    assert "true" in (played.directory / "command.sh").read_text()
     assert {path.name for path in played.directory.iterdir()} == {
-        "artifacts", "console.log", "guest.sh", "qemu.txt", "started",
+        "artifacts", "command.sh", "console.log", "guest.sh", "qemu.txt", "started",
     }  # fmt: skip
 
 
@@ -188,13 +188,6 @@ def test_old_runs_make_room() -> None:
     made = [lab_directory("runs", f"2000010{i // 10}-0{i % 10:05}-7.3-{2**22 + i}") for i in range(RUNS_KEPT + 5)]
     assert new_run_directory("7.3").is_dir()
     assert [path.exists() for path in made] == [False] * 6 + [True] * (RUNS_KEPT - 1)
-
-
-def test_directories_to_overlay(tmp_path: Path) -> None:
-    assert "/tmp" in overlaid([])
-    assert overlaid([Path("/tmp/x")]) == overlaid([])
-    assert set(overlaid([Path("/work/main/x")])) == {*overlaid([]), "/work"}
-    assert "/usr/lib" not in overlaid([Path("/usr/src/x")])
 
 
 def test_the_exit_codes_are_documented() -> None:

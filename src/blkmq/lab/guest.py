@@ -18,11 +18,29 @@ PREFIXES_PASSED_ON = ("BLKMQ_", "HYPOTHESIS_", "NUMBA_")
 
 STARTED = "started"  #: made when the command begins
 DMESG = "dmesg.txt"
+ROOT_TAG = "blkmq.root"  #: of this machine's files, as virtio-9p offers them
 
-SCRIPT = """\
-# What the guest ran, for repeating it by hand.
-cd {directory} || exit 126
+# virtme-ng's root caches nothing: every start of a program would read it again from the host.  So the command gets a
+# root of its own: this machine's files as they were at the boot, cached, under a layer in the guest's memory.
+ENTER = """\
+set -e
+at=/run/blkmq
+mkdir -p $at/host $at/layer $at/root
+mount -t tmpfs -o mode=0755 layer $at/layer
+mkdir $at/layer/upper $at/layer/work
+mount -t 9p -o ro,cache=loose,version=9p2000.L,trans=virtio,access=any,msize=512000 {tag} $at/host
+mount -t overlay -o lowerdir=$at/host,upperdir=$at/layer/upper,workdir=$at/layer/work root $at/root
+for path in /proc /sys /dev /run {shared}; do mount --rbind $path $at/root$path; done
+release=$(uname -r)
+mkdir -p $at/root/lib/modules
+ln -sfn "$(readlink /lib/modules/$release)" $at/root/lib/modules/$release
+set +e
+exec chroot $at/root {words}
+"""
+
+COMMAND = """\
 {exports}
+cd {directory} || exit 126
 : >{run}/{started}
 {command}
 code=$?
@@ -41,13 +59,24 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**passed, "PATH": path, "HOME": home, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def script(command: Sequence[str], run: Path, directory: Path, variables: Mapping[str, str]) -> str:
-    """The text of a shell script for the guest.  ``run`` is shared with the host, at the same place."""
-    return SCRIPT.format(
+def exports(variables: Mapping[str, str]) -> str:
+    """Shell lines that make an environment."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def enter(words: Sequence[str], shared: Sequence[Path]) -> str:
+    """A shell script that runs words in the command's root; ``shared`` are the same there and on the host."""
+    places = " ".join(shlex.quote(str(path)) for path in shared)
+    return ENTER.format(tag=ROOT_TAG, shared=places, words=shlex.join(words))
+
+
+def command_script(command: Sequence[str], run: Path, directory: Path, variables: Mapping[str, str]) -> str:
+    """A shell script that runs the command, and keeps what the kernel said."""
+    return COMMAND.format(
+        exports=exports(variables),
         directory=shlex.quote(str(directory)),
-        exports="\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         run=shlex.quote(str(run)),
         started=STARTED,
-        dmesg=DMESG,
         command=shlex.join(command),
+        dmesg=DMESG,
     )

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blkmq.lab.directory import lab_directory
-from blkmq.lab.guest import STARTED, environment, script
+from blkmq.lab.guest import STARTED, command_script, enter, environment
 from blkmq.lab.kernel_log import STALLS, Report, reports
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.vm import CONSOLE, Machine, Vm
@@ -82,10 +81,11 @@ class Run:
         variables = environment(
             {**self.variables, ARTIFACTS_VARIABLE: str(self.artifacts), "BLKMQ_CACHE_DIR": str(cache)}
         )
-        path = self.directory / "guest.sh"
-        path.write_text(script(command, self.directory, working_directory, variables))
-        written = (working_directory, cache, Path(sys.prefix))
-        return Vm(self.machine, self.directory, path, shared=[cache / "numba"], written=written, stdin=self.stdin)
+        inner, outer = self.directory / "command.sh", self.directory / "guest.sh"
+        inner.write_text(command_script(command, self.directory, working_directory, variables))
+        shared = [self.directory, cache / "numba"]
+        outer.write_text(enter(["sh", str(inner)], shared))
+        return Vm(self.machine, self.directory, outer, shared=shared, stdin=self.stdin)
 
     def watch(self, vm: Vm) -> Outcome:
         """Waits for the command's end; :class:`LabError` if it is not the command that ends the guest."""

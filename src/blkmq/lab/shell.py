@@ -7,17 +7,10 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from blkmq.lab.guest import environment
+from blkmq.lab.guest import enter, environment, exports
 from blkmq.lab.run import ARTIFACTS_VARIABLE
 from blkmq.lab.vm import Machine, machine_options, virtme, virtme_environment
 from blkmq.native.cache import cache_directory
-
-SHELL = """\
-#!/bin/bash
-{exports}
-cd {directory}
-exec bash -i
-"""
 
 
 def shell(machine: Machine, directory: Path, working_directory: Path) -> int:
@@ -26,10 +19,11 @@ def shell(machine: Machine, directory: Path, working_directory: Path) -> int:
     artifacts.mkdir()
     (cache / "numba").mkdir(exist_ok=True)
     variables = environment({ARTIFACTS_VARIABLE: str(artifacts), "BLKMQ_CACHE_DIR": str(cache)})
-    program = directory / "shell"
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-    program.write_text(SHELL.format(exports=exports, directory=shlex.quote(str(working_directory))))
+    shared = [directory, cache / "numba"]
+    inner, program = directory / "shell.sh", directory / "enter"
+    inner.write_text(f"{exports(variables)}\ncd {shlex.quote(str(working_directory))}\nexec bash -i\n")
+    program.write_text("#!/bin/bash\n" + enter(["bash", str(inner)], shared))
     program.chmod(0o755)
-    options = machine_options(machine, shared=[directory, cache / "numba"], written=[working_directory, cache])
+    options = machine_options(machine, shared)
     done = subprocess.run(virtme(*options, "--shell", str(program)), env=virtme_environment(directory), check=False)
     return done.returncode

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from blkmq.lab.accelerator import DEVICE, kvm_boots
 from blkmq.lab.apt import require
-from blkmq.lab.guest import GUEST_BIN, SYSTEM_PATH
+from blkmq.lab.guest import GUEST_BIN, ROOT_TAG, SYSTEM_PATH
 from blkmq.lab.lab_error import LabError, LabExit
 
 CPUS = 2
@@ -24,8 +24,8 @@ MEMORY = "2G"
 CONSOLE = "console.log"
 #: An emulated CPU can be slow without being stuck.
 PATIENCE = ("watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60")
-#: Directories that the guest may write to without a trace here: its writes go to its memory.
-OVERLAID = ("/tmp", "/etc", "/usr/lib", "/root", "/home")  # /usr/lib: where its modules appear
+#: What virtme-ng's root needs to be writable: where the kernel looks for its modules.
+OVERLAID = "/usr/lib"
 
 # Where virtme-ng sends the guest's console, which we keep apart from the command's own words.
 _CONSOLE_CHARDEV = "file,id=console,path=/proc/self/fd/2"
@@ -54,13 +54,11 @@ class Vm:
         script: Path,
         *,
         shared: Sequence[Path] = (),
-        written: Sequence[Path] = (),
         stdin: int | IO[Any] = subprocess.DEVNULL,
     ) -> None:
-        """Boots.  ``run`` takes the console and is shared for writing, as ``shared`` are; the guest's writes to the
-        directories in ``written`` are lost at its end."""
+        """Boots.  ``run`` takes the console; the guest may write to the directories in ``shared``."""
         self.run = run
-        command = compose(machine, run, f"exec sh {shlex.quote(str(script))}", shared=shared, written=written)
+        command = compose(machine, run, f"exec sh {shlex.quote(str(script))}", shared)
         self._exit_code_file = next(Path(found[1]) for word in command if (found := _EXIT_CODE_CHARDEV.match(word)))
         (run / "qemu.txt").write_text(shlex.join(command) + "\n")
         self._process = subprocess.Popen(
@@ -155,14 +153,13 @@ def virtme(*options: str) -> list[str]:
     return [str(program), *options]
 
 
-def machine_options(machine: Machine, *, shared: Sequence[Path], written: Sequence[Path]) -> list[str]:
+def machine_options(machine: Machine, shared: Sequence[Path]) -> list[str]:
     """What both a command and a shell need of the machine."""
     options = ["--kimg", str(machine.vmlinuz), "--mods", "auto", "--force-9p", "--no-dhcp"]
     options += ["--cpus", "1" if machine.icount else str(machine.cpus), "--memory", machine.memory]
     if not machine.kvm:
         options.append("--disable-kvm")
-    for directory in overlaid(written):
-        options += ["--overlay-rwdir", directory]
+    options += ["--overlay-rwdir", OVERLAID]
     for path in shared:
         options += ["--rwdir", str(path)]
     # Found before the guest's own programs while it starts; see guest_bin.
@@ -171,26 +168,18 @@ def machine_options(machine: Machine, *, shared: Sequence[Path], written: Sequen
         arguments += PATIENCE
     for argument in arguments:
         options += ["--kopt", argument]
-    for word in ("-nodefaults", *(("-icount", "shift=0") if machine.icount else ())):
+    root = [
+        "-fsdev", f"local,id={ROOT_TAG},path=/,security_model=none,readonly=on,multidevs=remap",
+        "-device", f"virtio-9p-pci,fsdev={ROOT_TAG},mount_tag={ROOT_TAG}",
+    ]  # fmt: skip
+    for word in ("-nodefaults", *root, *(("-icount", "shift=0") if machine.icount else ())):
         options.append(f"--qemu-opt={word}")
     return options
 
 
-def overlaid(written: Sequence[Path]) -> list[str]:
-    """The directories to overlay: the usual ones, and the top one of each path that lies in none of them."""
-    found = {Path(path) for path in OVERLAID if Path(path).is_dir()}
-    for path in written:
-        if not any(path.is_relative_to(other) for other in found):
-            top = Path("/", *path.parts[1:2])
-            found = {other for other in found if not other.is_relative_to(top)} | {top}
-    return sorted(map(str, found))
-
-
-def compose(
-    machine: Machine, run: Path, command: str, *, shared: Sequence[Path] = (), written: Sequence[Path] = ()
-) -> list[str]:
+def compose(machine: Machine, run: Path, command: str, shared: Sequence[Path]) -> list[str]:
     """QEMU's command line for a guest that runs a shell command and then ends."""
-    options = machine_options(machine, shared=[run, *shared], written=written)
+    options = machine_options(machine, shared)
     initramfs = run / "initramfs"
     initramfs.unlink(missing_ok=True)
     options += ["--script-sh", command, "--show-boot-console", "--verbose", "--save-initramfs", str(initramfs)]
