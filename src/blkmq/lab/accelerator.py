@@ -10,9 +10,12 @@ import subprocess
 from pathlib import Path
 
 from blkmq.lab.directory import lab_directory, locked
+from blkmq.mq.errors import BlkmqError
+from blkmq.native.cache import cache_directory
 
 DEVICE = Path("/dev/kvm")
 PROBE_LIMIT_SEC = 20.0
+ANSWER = "kvm.json"
 #: A kernel without a root file system says this at the end of a whole boot.
 BOOTED = b"Unable to mount root fs"
 
@@ -21,23 +24,30 @@ def kvm_boots(vmlinuz: Path) -> bool:
     """Whether Linux boots here with KVM; asks QEMU at the first call on this kernel and QEMU, at most 20 seconds."""
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return False
-    remembered = lab_directory() / "kvm.json"
     with locked("kvm", lambda: None):
-        asked = _asked()
-        try:
-            known = json.loads(remembered.read_text())
-        except (FileNotFoundError, ValueError):
-            known = {}
-        if known.get("asked") != asked:
-            known = {"asked": asked, "boots": _probe(vmlinuz)}
-            remembered.write_text(json.dumps(known))
-        return bool(known["boots"])
+        boots = remembered()
+        if boots is None:
+            boots = _probe(vmlinuz)
+            (lab_directory() / ANSWER).write_text(json.dumps({"asked": _asked(), "boots": boots}))
+        return boots
+
+
+def remembered() -> bool | None:
+    """The answer that is known, or None."""
+    try:
+        known = json.loads((cache_directory() / "lab" / ANSWER).read_text())
+    except (FileNotFoundError, ValueError, BlkmqError):
+        return None
+    return bool(known["boots"]) if known["asked"] == _asked() else None
 
 
 def _asked() -> list[str]:
     """What the answer depends on."""
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=False).stdout
-    return [platform.release(), version.partition("\n")[0]]
+    try:
+        told = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return []
+    return [platform.release(), told.stdout.partition("\n")[0]]
 
 
 def _probe(vmlinuz: Path) -> bool:

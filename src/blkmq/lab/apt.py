@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blkmq.lab.lab_error import LabError, LabExit
+from blkmq.lab.tool import OWN_KERNEL, require, search_path
 
 ETC = Path("/etc/apt")
 APT_HELPER = "/usr/lib/apt/apt-helper"
@@ -95,7 +95,7 @@ def find_mirror(etc: Path | None = None) -> Mirror:
     raise LabError(
         LabExit.NO_NETWORK,
         f"{etc}: apt's sources name no mirror of Debian's main archive",
-        hint="add one, or bring your own kernel: --vmlinuz PATH --modules DIR",
+        hint=f"add one; {OWN_KERNEL}",
     )
 
 
@@ -121,23 +121,11 @@ def _lines(text: str) -> Iterator[tuple[str, str, str, str]]:
         yield uri, suite, components, key[1] if key else ""
 
 
-def require(*tools: str) -> None:
-    """Refuses to go on without the programs."""
-    for tool in tools:
-        if not shutil.which(tool):
-            raise LabError(
-                LabExit.TOOL_MISSING,
-                f"there is no {tool} on this machine",
-                hint="`blkmq doctor` says how to get it; without Debian's tools, bring your own kernel: "
-                "--vmlinuz PATH --modules DIR",
-            )
-
-
 class Apt:
     """One suite of one mirror; lists and unfinished downloads stay in ``directory``."""
 
     def __init__(self, directory: Path, suite: str, mirror: Mirror) -> None:
-        require("apt-get", "apt-cache", "dpkg-deb")
+        require("fetch")
         if not mirror.keyring.is_file():
             hint = "apt-get install debian-archive-keyring"
             raise LabError(LabExit.TOOL_MISSING, f"there is no {mirror.keyring}", hint=hint)
@@ -151,7 +139,11 @@ class Apt:
         (directory / "last.conf").write_text(machines + LAST_CONF.format(user=user))
         self.suite = suite
         self.directory = directory
-        self.environment = os.environ | {"APT_CONFIG": str(directory / "apt.conf"), "LC_ALL": "C"}
+        self.environment = os.environ | {
+            "APT_CONFIG": str(directory / "apt.conf"),
+            "LC_ALL": "C",
+            "PATH": search_path(),
+        }
 
     def update(self) -> None:
         """Fetches the suite's signed index."""

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blkmq.lab.apt import Mirror, failure, find_mirror, require
+from blkmq.lab.apt import Mirror, failure, find_mirror
 from blkmq.lab.directory import in_mib, lab_directory, locked, size_of
 from blkmq.lab.fetch import Say, download, open_apt, unpack
 from blkmq.lab.kernel import Kernel
-from blkmq.lab.lab_error import LabError, LabExit
+from blkmq.lab.tool import require
 
 #: What kbuild runs.
 PACKAGES = "gcc,make,libc6-dev,pahole,libelf-dev,libssl3t64,bc,kmod,flex,bison,xz-utils"
@@ -56,7 +56,7 @@ def build_root(suite: str, say: Say, mirror: Mirror | None = None) -> BuildRoot:
     path = lab_directory("roots") / suite
     with locked(f"root-{suite}", lambda: say(f"waiting for another process that makes the root of {suite}")):
         if not path.is_dir():
-            require("mmdebstrap")
+            require("build")
             mirror = mirror or find_mirror()
             say(f"making a root of {suite} with its gcc")
             partial = path.with_name(f".{suite}.partial")
@@ -68,10 +68,7 @@ def build_root(suite: str, say: Say, mirror: Mirror | None = None) -> BuildRoot:
             )  # fmt: skip
             if done.returncode:
                 shutil.rmtree(partial, ignore_errors=True)
-                found = failure(f"mmdebstrap {suite}", done.stderr)
-                raise (
-                    found if found.code is not LabExit.NO_NETWORK else LabError(found.code, found.text, hint=found.hint)
-                )
+                raise failure(f"mmdebstrap {suite}", done.stderr)
             partial.rename(path)
             say(f"the root of {suite} is here, {in_mib(size_of(path))}")
     return BuildRoot(path)

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blkmq.lab.apt import Apt, Mirror, Package, failure, find_mirror, require
+from blkmq.lab.apt import Apt, Mirror, Package, failure, find_mirror
 from blkmq.lab.directory import in_mib, lab_directory, locked, size_of
 from blkmq.lab.kernel import WAY_OUT, Kernel
 from blkmq.lab.lab_error import LabError, LabExit
+from blkmq.lab.tool import search_path
 
 Say = Callable[[str], None]
 
@@ -92,7 +94,6 @@ def _all_names(apt: Apt, kernel: Kernel, releases: Sequence[str]) -> set[str]:
 
 
 def _fetch(kernel: Kernel, release: str, version: str, apt: Apt, say: Say) -> Fetched:
-    require("depmod")
     partial = lab_directory("kernels", f".{kernel.name}.partial")
     packages = download(apt, kernel.package_names(release), partial, f"Linux {version}", say)
     root = partial / "root"
@@ -155,7 +156,7 @@ def run_or_fail(*command: str, cwd: Path | None = None) -> str:
     """Runs a tool; its failure is the lab's."""
     done = subprocess.run(
         command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, check=False,
+        text=True, check=False, env=os.environ | {"PATH": search_path(), "LC_ALL": "C"},
     )  # fmt: skip
     if done.returncode:
         raise failure(" ".join(command[:2]), done.stdout)

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from blkmq.lab.tool import SYSTEM_PATH
+
 #: Programs that stand before the guest's own while it starts.
 GUEST_BIN = Path(__file__).parent / "guest_bin"
-#: Where root's programs are, which an ordinary user's PATH lacks.
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Of the environment here, what a command in the guest gets.
 PASSED_ON = ("LANG", "LC_ALL", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "PYTHONPATH", "CI")
 PREFIXES_PASSED_ON = ("BLKMQ_", "HYPOTHESIS_", "NUMBA_")

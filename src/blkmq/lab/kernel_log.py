@@ -94,4 +94,7 @@ def _end_of(kind: str, lines: list[str], begin: int) -> int:
             return number + 1
         if _CUT_HERE.match(lines[number]) and kind not in _TO_RULE:
             return number
+        other = kind_of(lines[number])
+        if other == "panic" or {kind, other} <= STALLS:  # each CPU may speak of the same stall
+            return number
     return last

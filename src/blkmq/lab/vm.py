@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from blkmq.lab.accelerator import DEVICE, kvm_boots
-from blkmq.lab.apt import require
-from blkmq.lab.guest import GUEST_BIN, ROOT_TAG, SYSTEM_PATH
+from blkmq.lab.guest import GUEST_BIN, ROOT_TAG
 from blkmq.lab.lab_error import LabError, LabExit
+from blkmq.lab.tool import SYSTEM_PATH, require, search_path, virtme_run
 
 CPUS = 2
 MEMORY = "2G"
@@ -126,7 +126,7 @@ class Vm:
     def end(self) -> None:
         """Ends the guest, whatever it does."""
         if self._process.poll() is None:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for thread in self._pumps:
             thread.join()
@@ -144,12 +144,9 @@ class Vm:
 
 
 def virtme(*options: str) -> list[str]:
-    """virtme-ng's lower half, which starts one guest."""
-    program = Path(sys.executable).with_name("virtme-run")
-    if not program.is_file():
-        hint = f"{sys.executable} -m pip install virtme-ng"
-        raise LabError(LabExit.TOOL_MISSING, "virtme-ng is not installed", hint=hint)
-    require("qemu-system-x86_64", "modprobe", "file", "setpriv")
+    """A command line of virtme-ng's; :class:`LabError` if this machine cannot boot a guest."""
+    program = virtme_run()
+    require("boot")
     return [str(program), *options]
 
 
@@ -201,7 +198,7 @@ def compose(machine: Machine, run: Path, command: str, shared: Sequence[Path]) -
 
 def virtme_environment(run: Path) -> dict[str, str]:
     """For virtme-ng: its temporary files in ``run``, and root's programs."""
-    return os.environ | {"TMPDIR": str(run), "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"}
+    return os.environ | {"TMPDIR": str(run), "PATH": search_path()}
 
 
 def choose_accelerator(wanted: str, vmlinuz: Path, say: Callable[[str], None]) -> bool:

@@ -65,7 +65,8 @@ class Guest:
         files = dict.fromkeys(nodeid.partition("::")[0] for nodeid in wanted)
         command = [
             sys.executable, "-m", "pytest", "-p", "blkmq.testing.guest_reports", "-p", "no:cacheprovider",
-            "-p", "no:terminal", "-o", "addopts=--import-mode=importlib", "--rootdir", str(root), *files,
+            "-p", "no:terminal", "-p", "no:hypothesispytest", "-o", "addopts=--import-mode=importlib",
+            "--rootdir", str(root), *files,
         ]  # fmt: skip
         limits = Limits(boot_sec=BOOT_LIMIT_SEC[machine.kvm], command_sec=test_limit_sec)
         run = Run(machine, limits, directory, variables={WANTED_VARIABLE: str(listed)})
@@ -149,8 +150,11 @@ class LabTests:
 
     def _judged(self, guest: Guest, message: dict[str, Any], said: str) -> pytest.TestReport:
         """A report from the guest; what the kernel complained of meanwhile is a failure."""
-        hook = self.config.hook
-        report: pytest.TestReport = hook.pytest_report_from_serializable(config=self.config, data=message["report"])
+        data = message["report"]
+        for name in ("longrepr", "location"):
+            if isinstance(data[name], list):  # JSON has no tuples
+                data[name] = tuple(data[name])
+        report: pytest.TestReport = self.config.hook.pytest_report_from_serializable(config=self.config, data=data)
         complaints = guest.run.complaints(message["kernel_log"])
         if complaints and not report.failed:
             report.outcome = "failed"
