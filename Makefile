@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+KERNEL ?= 7.3
 EQUIVALENCE_ARGS ?=
 BIN := $(VENV)/bin
 export BLKMQ_KERNEL_SOURCE ?= $(realpath .kernel-source)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test lint docs equivalence bench kernel-source lock clean
+.PHONY: help run test lab-test lint docs equivalence bench kernel-source lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -20,6 +21,10 @@ run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table o
 
 test: $(VENV)/stamp  ## all tests, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
 	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+lab-test: $(VENV)/stamp  ## the tests that need a kernel, in a guest: KERNEL=6.12 for another one than 7.3
+	.ci/packages --lab $(PYTHON)
+	$(BIN)/pytest tests/kernel --lab-kernel $(KERNEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 	$(BIN)/pytest tests/house $(PYTEST_ARGS)

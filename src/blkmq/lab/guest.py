@@ -56,7 +56,8 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     }
     path = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}".strip(":")
     home = os.environ.get("HOME", "/root")
-    return {**passed, "PATH": path, "HOME": home, "PYTHONDONTWRITEBYTECODE": "1", **more}
+    ours = {"PATH": path, "HOME": home, "PYTHONDONTWRITEBYTECODE": "1", "SYSTEMD_IGNORE_CHROOT": "1"}
+    return {**passed, **ours, **more}
 
 
 def exports(variables: Mapping[str, str]) -> str:
