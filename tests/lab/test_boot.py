@@ -13,7 +13,6 @@ import pytest
 
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.vm import virtme
-from blkmq.native.cache import cache_directory
 from tests.cli_runs import run_process
 
 DRIVER = """
@@ -47,8 +46,8 @@ def kept(done: subprocess.CompletedProcess[str]) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["6.12", "7.3"])
-def test_a_kernel_boots_and_runs_a_command(kernel: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernel", ["6.12"])  # 7.3: below, and for all of tests/kernel
+def test_a_kernel_boots_and_runs_a_command(kernel: str) -> None:
     text = 'echo out; echo err >&2; echo kept >"$BLKMQ_ARTIFACTS/kept"; uname -r; modprobe ublk_drv; exit 7'
     done = boot("--", "sh", "-c", text, kernel=kernel, code=7)
     out, release = done.stdout.split()
@@ -78,14 +77,13 @@ def test_a_command_that_hangs_on_one_cpu_that_counts() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_compiled_here_is_found_in_the_guest(tmp_path: Path) -> None:
+def test_what_is_compiled_here_is_found_in_the_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And then the command switches the guest off, which is noticed."""
     program = tmp_path / "driver.py"
     program.write_text(DRIVER)
     subprocess.run([sys.executable, program], check=True, stdout=subprocess.DEVNULL)
-    compiled = set((cache_directory() / "numba").rglob("*.nbc"))
-    assert compiled
-    text = f"{sys.executable} {program}; poweroff -f; sleep 100"
-    done = boot("--", "sh", "-c", text, code=LabExit.POWERED_OFF)
-    assert done.stdout.startswith("Hello")
-    assert set((cache_directory() / "numba").rglob("*.nbc")) == compiled
+    monkeypatch.setenv("NUMBA_DEBUG_CACHE", "1")
+    done = boot("--", "sh", "-c", f"{sys.executable} {program}; poweroff -f; sleep 100", code=LabExit.POWERED_OFF)
+    assert "Hello" in done.stdout
+    assert "data loaded from" in done.stdout
+    assert "data saved to" not in done.stdout
