@@ -88,6 +88,16 @@ def test_a_panic(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "sysrq triggered crash" in Played(part, tmp_path, monkeypatch).fails(LabExit.PANIC).text
 
 
+def test_a_boot_that_the_emulator_spoils_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil = "console 'Oops: int3: 0000 [#1] SMP'; console 'Kernel panic - not syncing: Fatal exception'; exit 0"
+    part = f"[ -e {tmp_path}/again ] || {{ : >{tmp_path}/again; {spoil}; }}; : >$run/console.log; start; leave 5"
+    assert Played(part, tmp_path, monkeypatch).go().exit_code == 5
+    (tmp_path / "run").rename(tmp_path / "first")
+    Played(spoil, tmp_path, monkeypatch).fails(LabExit.PANIC)
+    (tmp_path / "run").rename(tmp_path / "second")
+    Played(f"start; {spoil}", tmp_path, monkeypatch).fails(LabExit.PANIC)
+
+
 def test_a_hang_at_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played("console 'last words'; hang", tmp_path, monkeypatch, Limits(boot_sec=0.5, command_sec=60))
     assert "last words" in played.fails(LabExit.BOOT_HANG).text

@@ -27,6 +27,8 @@ ARTIFACTS_VARIABLE = "BLKMQ_ARTIFACTS"  #: in the guest: a directory that stays
 LOOK_EVERY_SEC = 0.05
 #: Who looks that often and finds so long a gap was stopped, and the guest with it: suspended, frozen, starved.
 STANDSTILL_SEC = 5.0
+#: QEMU's emulated CPUs now and then run into the breakpoint of a patch to the kernel that is already complete.
+EMULATORS_FAULT = "Oops: int3: "
 TAIL_LINES = 15
 
 
@@ -139,6 +141,10 @@ class Run:
         """The reports in a log that are the guest's own fault: not stalls, if this machine has stood still."""
         return [report for report in reports(log) if not (self.stood_still_sec and report.kind in STALLS)]
 
+    def may_try_again(self, vm: Vm) -> bool:
+        """Whether the guest died on its way to the command, and of the emulator."""
+        return self.started is None and not self.machine.kvm and EMULATORS_FAULT in vm.console()
+
     def failure(self, vm: Vm, code: LabExit, text: str) -> LabError:
         """An error with what the kernel said: its reports, else its last lines."""
         log = vm.console()
@@ -176,8 +182,17 @@ def run(
     err: Callable[[bytes], object],
     stdin: int | IO[Any] = subprocess.DEVNULL,
 ) -> Outcome:
-    """Boots a guest, runs a command in it as root, passes on what that writes, and ends the guest."""
-    this = Run(machine, limits, directory, stdin=stdin)
-    with this.boot(command, working_directory) as vm:
-        vm.pump(out, err)
-        return this.watch(vm)
+    """Boots a guest, runs a command in it as root, passes on what that writes, and ends the guest.
+
+    A boot that the emulator spoiled is tried once more.
+    """
+    for last in (False, True):
+        this = Run(machine, limits, directory, stdin=stdin)
+        with this.boot(command, working_directory) as vm:
+            vm.pump(out, err)
+            try:
+                return this.watch(vm)
+            except LabError:
+                if last or not this.may_try_again(vm):
+                    raise
+    raise AssertionError

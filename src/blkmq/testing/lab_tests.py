@@ -109,6 +109,7 @@ class LabTests:
         self.guest: Guest | None = None
         self.machine: Machine | None = None
         self.unavailable: str | None = None
+        self.tried_again = False
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Tests for the guest come last, together, so that it need not wait."""
@@ -144,8 +145,11 @@ class LabTests:
                 elif "collect" in message:
                     raise LabError(LabExit.VM_BROKE, f"the guest cannot collect the tests:\n{message['collect']}")
         except BlkmqError as error:
-            console = self.guest.vm.console() if self.guest else ""
+            dead, console = self.guest, self.guest.vm.console() if self.guest else ""
             self._end()
+            if dead and dead.run.may_try_again(dead.vm) and not self.tried_again:
+                self.tried_again = True
+                return self._reports(item, marker)
             return [*collected, self._failed(item, str(error), console)]
 
     def _judged(self, guest: Guest, message: dict[str, Any], said: str) -> pytest.TestReport:
