@@ -115,7 +115,7 @@ def outside(
     (tmp_path / "part").write_text(part.format(here=tmp_path))
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_guest.py").write_text(tests)
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest]\nstrict = true\nmarkers = ['lab(*needs): x']\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest]\nstrict = true\nmarkers = ['lab(*needs): x', 'slow: x']\n")
     variables = os.environ | {"BLKMQ_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *options, "test_guest.py"],

@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Guest:
 
     run: Run
     vm: Vm
+    test_limit_sec: float
     messages: queue.SimpleQueue[dict[str, Any] | None]
     stderr: list[bytes]
 
@@ -68,10 +69,11 @@ class Guest:
             "-p", "no:terminal", "-p", "no:hypothesispytest", "-o", "addopts=--import-mode=importlib",
             "--rootdir", str(root), *files,
         ]  # fmt: skip
-        limits = Limits(boot_sec=BOOT_LIMIT_SEC[machine.kvm], command_sec=test_limit_sec)
+        boot_sec = BOOT_LIMIT_SEC[machine.kvm]
+        limits = Limits(boot_sec=boot_sec, command_sec=boot_sec)  # for pytest itself to start
         run = Run(machine, limits, directory, variables={WANTED_VARIABLE: str(listed)})
         vm = run.boot(command, root)
-        guest = cls(run, vm, queue.SimpleQueue(), [])
+        guest = cls(run, vm, test_limit_sec, queue.SimpleQueue(), [])
         vm.pump(None, guest.stderr.append)
         threading.Thread(target=guest._read, name="guest reports", daemon=True).start()
         return guest
@@ -93,6 +95,7 @@ class Guest:
                 self.run.look(self.vm)
                 continue
             if message is not None:
+                self.run.limits = replace(self.run.limits, command_sec=self.test_limit_sec)
                 self.run.touch()
                 return message
             outcome = self.run.watch(self.vm)
@@ -105,15 +108,19 @@ class LabTests:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.kernel: str = config.getoption("--lab-kernel")
+        self.kernel: str = config.option.lab_kernel
         self.guest: Guest | None = None
         self.machine: Machine | None = None
         self.unavailable: str | None = None
         self.tried_again = False
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Tests for the guest come last, together, so that it need not wait."""
+        """Tests for the guest are slow by nature; they come last, together, so that it need not wait."""
         items.sort(key=lambda item: item.get_closest_marker("lab") is not None)
+        for item in items:
+            if item.get_closest_marker("lab"):
+                item.add_marker("slow")
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         marker = item.get_closest_marker("lab")
@@ -186,7 +193,7 @@ class LabTests:
                 for other in items[items.index(item) :]
                 if (marker := other.get_closest_marker("lab")) and not self._why_not(marker.args)
             ]
-            limit = self.config.getoption("--lab-test-limit")
+            limit = self.config.option.lab_test_limit
             self.guest = Guest.boot(self._machine(), self.kernel, wanted, self.config.rootpath, limit)
         return self.guest
 
@@ -199,10 +206,8 @@ class LabTests:
             kernel = find_kernel(self.kernel)
             here = fetched(kernel) or fetch(kernel, lambda text: None)
             kvm = choose_accelerator("auto", here.vmlinuz, lambda text: None)
-            option = self.config.getoption
-            self.machine = Machine(
-                vmlinuz=here.vmlinuz, cpus=option("--lab-cpus"), memory=option("--lab-memory"), kvm=kvm
-            )
+            option = self.config.option
+            self.machine = Machine(vmlinuz=here.vmlinuz, cpus=option.lab_cpus, memory=option.lab_memory, kvm=kvm)
         return self.machine
 
     def _end(self) -> None:
