@@ -25,15 +25,17 @@ ROOT_TAG = "blkmq.root"  #: of this machine's files, as virtio-9p offers them
 ENTER = """\
 set -e
 at=/run/blkmq
-mkdir -p $at/host $at/layer $at/root
-mount -t tmpfs -o mode=0755 layer $at/layer
-mkdir $at/layer/upper $at/layer/work
-mount -t 9p -o ro,cache=loose,version=9p2000.L,trans=virtio,access=any,msize=512000 {tag} $at/host
-mount -t overlay -o lowerdir=$at/host,upperdir=$at/layer/upper,workdir=$at/layer/work root $at/root
-for path in /proc /sys /dev /run {shared}; do mount --rbind $path $at/root$path; done
-release=$(uname -r)
-mkdir -p $at/root/lib/modules
-ln -sfn "$(readlink /lib/modules/$release)" $at/root/lib/modules/$release
+box=/run/busybox  # from guest_bin/udevadm
+[ -e $box ] || cp "$(command -v busybox)" $box
+$box mkdir -p $at/host $at/layer $at/root
+$box mount -t tmpfs -o mode=0755 layer $at/layer
+$box mkdir $at/layer/upper $at/layer/work
+$box mount -t 9p -o ro,cache=loose,version=9p2000.L,trans=virtio,access=any,msize=512000 {tag} $at/host
+$box mount -t overlay -o lowerdir=$at/host,upperdir=$at/layer/upper,workdir=$at/layer/work root $at/root
+for path in /proc /sys /dev /run {shared}; do $box mount --rbind $path $at/root$path; done
+release=$($box uname -r)
+$box mkdir -p $at/root/lib/modules
+$box ln -sfn "$($box readlink /lib/modules/$release)" $at/root/lib/modules/$release
 set +e
 exec chroot $at/root {words}
 """
