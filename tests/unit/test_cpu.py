@@ -36,8 +36,8 @@ def test_no_proc(tmp_path: Path) -> None:
 
 
 def test_numba_compiles_for_it() -> None:
-    import numba
+    from numba.core import config
 
     own: dict[str, str] = {}
     choose_cpu(own)
-    assert not own or dict(vars(numba.config))["CPU_NAME"] == COMMON
+    assert not own or vars(config)["CPU_NAME"] == COMMON
