@@ -5,12 +5,15 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+KERNEL ?= 7.3
 EQUIVALENCE_ARGS ?=
 BIN := $(VENV)/bin
+# They boot kernels, which takes minutes where they are emulated: make lab-test.
+BOOTING := tests/kernel tests/lab/test_boot.py tests/lab/test_lab_tests.py
 export BLKMQ_KERNEL_SOURCE ?= $(realpath .kernel-source)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test lint docs equivalence bench kernel-source lock clean
+.PHONY: help run test lab-test lint docs equivalence bench kernel-source lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -19,8 +22,12 @@ run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table o
 	.ci/peers
 	$(BIN)/python -m blkmq.bench
 
-test: $(VENV)/stamp  ## all tests, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
-	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+test: $(VENV)/stamp  ## all tests but those that boot a kernel, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
+	$(BIN)/pytest -n auto --dist loadgroup $(BOOTING:%=--ignore=%) $(PYTEST_ARGS)
+
+lab-test: $(VENV)/stamp  ## the tests that need a kernel, in a guest: KERNEL=6.12 for another one than 7.3
+	.ci/packages --lab $(PYTHON)
+	$(BIN)/pytest $(BOOTING) --lab-kernel $(KERNEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 	$(BIN)/pytest tests/house $(PYTEST_ARGS)
@@ -40,7 +47,7 @@ kernel-source:  ## the source of Linux 7.3, as .kernel-source: tests compare num
 lock:  ## remake requirements.lock: newest versions, with hashes, for every Python and platform
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --group dev pyproject.toml -o requirements.lock
+		--no-header --no-emit-index-url --extra lab --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove all that was made here
 	rm -rf .venv* .kernel-source .*_cache .hypothesis build dist

@@ -14,8 +14,15 @@ from blkmq.cli import main
 def command_line() -> str:
     """Every verb with its usage, text, examples and options."""
     root = click.Context(main, info_name="blkmq", **main.context_settings)
-    verbs = [click.Context(verb, root, info_name=name) for name, verb in sorted(main.commands.items())]
-    return "# Command line\n\n" + "\n".join(line for ctx in (root, *verbs) for line in _command(ctx))
+    return "# Command line\n\n" + "\n".join(line for ctx in _contexts(root) for line in _command(ctx))
+
+
+def _contexts(ctx: click.Context) -> Iterator[click.Context]:
+    """A command and the verbs below it, sorted by name."""
+    yield ctx
+    if isinstance(ctx.command, click.Group):
+        for name, verb in sorted(ctx.command.commands.items()):
+            yield from _contexts(click.Context(verb, ctx, info_name=name))
 
 
 def _command(ctx: click.Context) -> Iterator[str]:

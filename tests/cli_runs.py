@@ -114,9 +114,9 @@ def command(*words: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "blkmq.cli", *words]
 
 
-def run_process(*words: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+def run_process(*words: str | Path, limit_sec: float = 120, **more: Any) -> subprocess.CompletedProcess[str]:
     """A run in another process."""
-    return subprocess.run(command(*words), stdin=subprocess.DEVNULL, text=True, check=False, timeout=120, **more)
+    return subprocess.run(command(*words), stdin=subprocess.DEVNULL, text=True, check=False, timeout=limit_sec, **more)
 
 
 @pytest.fixture(scope="session")

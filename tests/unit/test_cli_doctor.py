@@ -17,7 +17,7 @@ __all__ = ["shared_cache", "surroundings"]
 
 NAMES = [
     "Python", "numba", "llvmlite", "numpy", "Numba loads", "cache", "gcc", "kernel", "eventfd", "io_uring", "CPUs",
-    "memory", "overcommit",
+    "memory", "overcommit", "virtme-ng", "lab: boot", "lab: fetch", "lab: build", "lab: mirror", "lab: KVM",
 ]  # fmt: skip
 
 
@@ -90,3 +90,27 @@ def test_no_io_uring_does_not_matter_either(monkeypatch: pytest.MonkeyPatch) -> 
     found = findings(code=0)["io_uring"]
     assert (found["ok"], found["value"]) == (False, "Operation not permitted")
     assert "missing  io_uring" in answer("doctor")
+
+
+def test_what_the_lab_lacks_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blkmq.lab.tool.SYSTEM_PATH", "")
+    (tmp_path / "bin").mkdir()
+    for program in ("apt-get", "dpkg-deb", "depmod", "file"):
+        (tmp_path / "bin" / program).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = findings(code=0)
+    assert found["lab: fetch"]["ok"]
+    assert "no qemu-system-x86_64, modprobe, busybox" in found["lab: boot"]["value"]
+    assert found["lab: boot"]["hint"].startswith("apt-get install qemu-system-x86; apt-get install kmod")
+    assert found["lab: build"]["hint"] == "apt-get install mmdebstrap"
+
+
+def test_the_lab_without_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blkmq.lab.tool.SYSTEM_PATH", "")
+    monkeypatch.setattr("blkmq.lab.apt.ETC", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = findings(code=0)
+    for name in ("lab: fetch", "lab: mirror"):
+        assert "--vmlinuz PATH --modules DIR" in found[name]["hint"]
+    assert "install qemu-system-x86_64 with this system's package manager" in found["lab: boot"]["hint"]

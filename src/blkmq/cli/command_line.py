@@ -24,6 +24,7 @@ from blkmq.cli.doctor import doctor
 from blkmq.cli.drivers import drivers
 from blkmq.cli.emit import emit
 from blkmq.cli.failure import failure_of
+from blkmq.cli.lab import lab
 from blkmq.cli.ops import ops
 from blkmq.cli.output import JSON_OPTION, log_as_notes, make_encodable
 
@@ -34,6 +35,7 @@ Exit codes:
   2    wrong usage: also an unknown driver, attribute or value
   3    a target refused the driver
   70   a mistake of blkmq itself
+  1xx  of `blkmq lab`, which lists them
   130  interrupted
 
 \b
@@ -118,5 +120,5 @@ def main(ctx: click.Context) -> None:
 
 
 SERVICE = (add, list_devices, show, set_attributes, delete, logs, clean)
-for verb in (drivers, ops, check, emit, bench, *SERVICE, doctor, completion):
+for verb in (drivers, ops, check, emit, bench, *SERVICE, lab, doctor, completion):
     main.add_command(verb)

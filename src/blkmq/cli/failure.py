@@ -32,12 +32,12 @@ class ExitCode(IntEnum):
 class Failure:
     """One error as users and programs see it."""
 
-    code: ExitCode
+    code: IntEnum
     error: BaseException
     messages: tuple[tuple[str, str], ...]  #: text and hint
     more: dict[str, Any] = field(default_factory=dict)  #: for programs
 
-    def show(self, *, as_json: bool) -> ExitCode:
+    def show(self, *, as_json: bool) -> int:
         """Writes it, to stderr or as a JSON document to stdout; returns the exit code."""
         if os.environ.get("BLKMQ_DEBUG", "0") not in ("", "0"):
             click.echo("".join(traceback.format_exception(self.error)), err=True, nl=False)
@@ -91,6 +91,7 @@ def _hint_of(error: OSError) -> str:
 def _of_blkmq_error(error: BlkmqError) -> Failure:
     from blkmq.compiler.frontend.refused import Refused
     from blkmq.device.driver_source import DriverSourceError
+    from blkmq.lab.lab_error import LabError
 
     messages = ((error.text, error.hint),)
     if isinstance(error, Refused):
@@ -100,6 +101,8 @@ def _of_blkmq_error(error: BlkmqError) -> Failure:
         errno = errnos.errorcode[error.errno]
         more = {"field": error.field, "value": str(error.value), "rule": error.rule, "errno": errno}
         return Failure(ExitCode.USAGE, error, messages, more)
+    if isinstance(error, LabError):
+        return Failure(error.code, error, messages)
     usage = isinstance(error, DriverSourceError)
     return Failure(ExitCode.USAGE if usage else ExitCode.NO, error, messages)
 

@@ -42,6 +42,8 @@ def examine() -> Iterator[Finding]:
 
 
 def _examine() -> Iterator[Finding]:
+    from blkmq.cli.lab.machine import examine_lab
+
     yield _python()
     for package in ("numba", "llvmlite", "numpy"):
         yield _package(package)
@@ -54,6 +56,7 @@ def _examine() -> Iterator[Finding]:
     yield Finding("CPUs", True, f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} usable")
     yield _memory()
     yield _overcommit()
+    yield from examine_lab()
 
 
 def _python() -> Finding:
@@ -94,7 +97,9 @@ def _cache() -> Finding:
     except BlkmqError as error:
         return Finding("cache", False, error.text, "host", error.hint)
     size = 0
-    for directory, _, names in os.walk(path):
+    for directory, folders, names in os.walk(path):
+        if directory == str(path):
+            folders[:] = [name for name in folders if name != "lab"]  # `blkmq lab kernels` shows those
         for name in names:
             with contextlib.suppress(OSError):  # others may clean up meanwhile
                 size += os.lstat(os.path.join(directory, name)).st_size
