@@ -24,7 +24,7 @@ run: $(VENV)/stamp  ## a quick tour: the drivers on every target, with a table o
 
 test: $(VENV)/stamp  ## all tests but those that boot a kernel, linters included; PYTEST_ARGS="-m 'not slow'" for the quick ones
 	.ci/peers
-	$(BIN)/pytest -n auto --dist loadgroup $(BOOTING:%=--ignore=%) $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto $(BOOTING:%=--ignore=%) $(PYTEST_ARGS)
 
 lab-test: $(VENV)/stamp  ## the tests that need a kernel, in a guest: KERNEL=6.12 for another one than 7.3
 	.ci/packages --lab $(PYTHON)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from blkmq.testing.random_programs.comparing import Comparison, Difference, compare
 from blkmq.testing.random_programs.loading import Module
 from blkmq.testing.random_programs.modules import accepted_module
@@ -16,7 +14,6 @@ from blkmq.testing.random_programs.running import Case, cases_of
 
 SEED = 7
 NR_CALLS = 8
-SAMPLES = pytest.mark.xdist_group("samples")  #: one process makes them for all tests
 
 
 @dataclass

@@ -18,9 +18,8 @@ from blkmq.compiler.interpreted import checked
 from blkmq.compiler.numba.expression import Expressions
 from blkmq.compiler.numba.printer import _Body
 from blkmq.compiler.program import Binary, Expr
-from tests.equivalence.sampling import SAMPLES, Samples
+from tests.equivalence.sampling import Samples
 
-pytestmark = SAMPLES
 Plant = Callable[[pytest.MonkeyPatch], None]
 INCLUDE = '#include "contract.h"\n'
 WITHIN = 240  #: programs; most bugs show in the first thirty

@@ -8,35 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.testing.random_programs.campaign import Result, run_many
+from blkmq.testing.random_programs.campaign import run_many
 from blkmq.testing.random_programs.comparing import compare
 from blkmq.testing.random_programs.minimising import minimised
 from blkmq.testing.random_programs.modules import accepted_module
-from tests.equivalence.sampling import SAMPLES, Samples
+from tests.equivalence.sampling import Samples
 from tests.equivalence.test_planted_bugs import IN_C, WITHIN
 
 SEED = 1
 COUNT = 500
-CAMPAIGN = pytest.mark.xdist_group("campaign")  #: one process runs it for both tests
-
-
-@pytest.fixture(scope="module")
-def result() -> Result:
-    return run_many(SEED, COUNT)
 
 
 @pytest.mark.slow
-@CAMPAIGN
-def test_all_targets_agree(result: Result) -> None:
+def test_all_targets_agree() -> None:
+    """On programs most of whose calls come to their end, and in which all kinds of error occur."""
+    result = run_many(SEED, COUNT)
     assert result.nr_programs >= COUNT
     if result.reports:
         pytest.fail("\n\n".join(result.reports), pytrace=False)
-
-
-@pytest.mark.slow
-@CAMPAIGN
-def test_the_programs_go_everywhere(result: Result) -> None:
-    """Most calls come to their end, and all kinds of error occur."""
     assert result.faults["NONE"] > result.nr_calls / 2
     assert result.faults["OVERFLOW"] < result.nr_calls / 10
     kinds = {"INDEX", "VALUE", "ZERO_DIVISION", "SHIFT", "FUEL", "STALE", "STATE", "STATUS", "ABSENT", "ASSERT"}
@@ -44,13 +33,11 @@ def test_the_programs_go_everywhere(result: Result) -> None:
     assert "PYTHON" not in result.faults
 
 
-@SAMPLES
 def test_a_seed_means_the_same_programs_for_ever(samples: Samples, tmp_path: Path) -> None:
     module = samples[0].module
     assert accepted_module(module.seed, module.number, range(samples.size), tmp_path) == module
 
 
-@SAMPLES
 def test_the_programs_have_all_that_the_subset_has(samples: Samples) -> None:
     texts = [samples[number].module.driver for number in range(4)]
     assert {type(node) for text in texts for node in ast.walk(ast.parse(text))} >= {
@@ -61,7 +48,6 @@ def test_the_programs_have_all_that_the_subset_has(samples: Samples) -> None:
     }  # fmt: skip
 
 
-@SAMPLES
 @pytest.mark.usefixtures("own_cache")
 def test_a_program_that_differs_is_shortened(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     IN_C["division rounds to zero"](monkeypatch)
