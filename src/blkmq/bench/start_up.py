@@ -76,7 +76,7 @@ def start_up(nr_rounds: int) -> list[Measurement]:
     imports, cold, warm, resized, edited = [], [], [], [], []
     driver = {"module": "blkmq.drivers.null_blk", "driver": "NullBlk"}
     for number in range(nr_rounds):
-        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as work:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache, tempfile.TemporaryDirectory() as work:
             imports += run_python(IMPORT, cache)
             cold += run_python(FIRST_IO.format(**driver, arguments="size=64"), cache)
             warm += run_python(FIRST_IO.format(**driver, arguments="size=64"), cache)
@@ -99,7 +99,7 @@ def start_up(nr_rounds: int) -> list[Measurement]:
 
 def memory() -> list[Measurement]:
     """Resident memory of disks, with a warm cache."""
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
         huge = RESIDENT.format(arguments="size=250 * 1024", nr_mib=0, discard="flush()")
         kept = RESIDENT.format(
             arguments="size=1024, memory_backed=1, discard=1", nr_mib=256, discard="discard(0, 256 << 20)"

@@ -71,29 +71,38 @@ class Engine:
     def expire_requests(self) -> Loop:
         return self.ready(expire_requests)
 
+    def begin_expire_requests(self) -> subprocess.Popen[bytes] | None:
+        """Has another process compile ``expire_requests``, which nobody waits for; None if it is ready to be loaded."""
+        if self is INTERPRETED or is_compiled(loop_text(expire_requests)):
+            return None
+        _late_builders[:] = [builder for builder in _late_builders if builder.poll() is None]
+        _late_builders.append(_build("compiled_loop(engine.expire_requests)"))
+        return _late_builders[-1]
+
 
 INTERPRETED = Engine(lambda loop: loop)
 COMPILED = Engine(compiled_loop)
 
 _builders: list[subprocess.Popen[bytes]] = []
+_late_builders: list[subprocess.Popen[bytes]] = []  #: of what a disk can begin without
+
+
+def _build(part: str) -> subprocess.Popen[bytes]:
+    """A process that compiles a part of this module into the disk cache."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {__package__} import engine; engine.{part}"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def begin_build() -> None:
     """Has other processes compile what queues run on, unless it is compiled, while this one compiles a driver."""
     if is_compiled(loop_text(serve)) or _builders or (os.cpu_count() or 1) < 2:
         return
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    for part in ("compiled_loop(engine.serve)", "load_apart(engine.APART)"):
-        program = f"from {__package__} import engine; engine.{part}"
-        _builders.append(
-            subprocess.Popen(
-                [sys.executable, "-c", program],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
+    _builders.extend(_build(part) for part in ("compiled_loop(engine.serve)", "load_apart(engine.APART)"))
 
 
 def compiled_engine(slots: Iterable[str]) -> Engine:

@@ -12,6 +12,7 @@ from types import TracebackType
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.transport.in_process.queue_thread import QueueThread
 
+BUILD_LOOK_SEC = 0.05  #: between looks whether the loop is compiled
 PATIENCE_SEC = 0.02  #: with a queue's thread, to hand back what has ended
 
 
@@ -34,7 +35,14 @@ class TimeoutThread(threading.Thread):
         self.wake()
 
     def run(self) -> None:
-        expire_requests = self.running.executable.engine.expire_requests
+        engine = self.running.executable.engine
+        build = engine.begin_expire_requests()
+        while build is not None and build.poll() is None:  # a disk that goes meanwhile does not wait for it
+            if self.stopping:
+                return
+            self._woken.wait(BUILD_LOOK_SEC)
+            self._woken.clear()
+        expire_requests = engine.expire_requests
         address = ctypes.addressof(self.running.timeout_call)
         while not self.stopping:
             again_nsec = expire_requests(address, time.monotonic_ns())
