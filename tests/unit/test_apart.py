@@ -15,13 +15,14 @@ from blkmq.dispatch.call import Call
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.nouns.page_store import page_store_destroy, page_store_get, page_store_get_or_alloc
 from blkmq.dispatch.nouns.records import PageStoreRecord
+from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
 from blkmq.mq.errors import Fault
 from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
 from blkmq.transport.in_process.generator import generate
 
 
-@pytest.mark.parametrize("loop", [serve, serve_works, generate], ids=lambda loop: str(loop.__name__))
+@pytest.mark.parametrize("loop", [serve, serve_works, expire_requests, generate], ids=lambda loop: str(loop.__name__))
 def test_the_engine_loads_what_its_loops_call(loop: Callable[..., Any]) -> None:
     called = files_called([loop])
     loaded = {*engine.APART, *engine.APART_FOR_SLOT.values(), "nouns.hr_timer"}
@@ -30,7 +31,8 @@ def test_the_engine_loads_what_its_loops_call(loop: Callable[..., Any]) -> None:
 
 
 def test_a_driver_loads_what_its_verbs_call_through_others() -> None:
-    assert files_called([verbs.segment_copy_to_page]) == {"blkmq.dispatch.nouns.segment"}
+    assert files_called([verbs.io_completion_batch_add]) == {"blkmq.dispatch.ownership", "blkmq.dispatch.request_verbs"}
+    assert files_called([verbs.page_store_get]) == {"blkmq.dispatch.nouns.page_store"}
     assert files_called([verbs.segment_next]) == set()
 
 

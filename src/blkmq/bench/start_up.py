@@ -86,7 +86,10 @@ def start_up(nr_rounds: int) -> list[Measurement]:
             own.write_text(source)
             text = FIRST_IO.format(module="edited", driver="RamDisk", arguments="size=64")
             run_python(text, cache, path=work)
-            own.write_text(source.replace("position = rq.sector", "position = 0 + rq.sector"))
+            changed = source.replace("position = rq.sector", "position = 0 + rq.sector")
+            if changed == source:
+                raise RuntimeError("ramdisk.py has not the line that is to be edited")
+            own.write_text(changed)
             edited += run_python(text, cache, path=work)
     return [
         Measurement("`import blkmq`", [value * 1000 for value in imports], "ms", "< 100 ms"),

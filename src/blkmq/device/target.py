@@ -30,7 +30,7 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         raise BlkmqError(f"target = {target!r}: no such target", hint=f"targets: {', '.join(TARGETS)}")
     _need_numba(target)
     from blkmq.compiler.frontend.translate import translate
-    from blkmq.dispatch.engine import begin_build
+    from blkmq.dispatch.engine import begin_build, load_called
     from blkmq.dispatch.executable import CompiledDriver
 
     begin_build()
@@ -41,6 +41,7 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         from blkmq.compiler.numba.build import build_numba
 
         module = build_numba(program)
+        load_called(module)
         return CompiledDriver(program, module.entry.address, module)
     from blkmq.compiler.c.build import build_c, load_c
     from blkmq.dispatch.c_layout import c_layout

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from types import ModuleType
 
 from blkmq.compiler.numba.build import is_compiled, load_module
 from blkmq.dispatch.hctx import serve
@@ -30,7 +31,7 @@ entry = loop_entry({name}, __file__)
 
 #: Files of this folder with what the loops call apart, of any driver, and of drivers that fill a slot.  What belongs
 #: to a noun is loaded with the verbs that a driver uses.
-APART = ("callback", "hctx")
+APART = ("callback", "hctx", "ownership", "request_verbs")
 APART_FOR_SLOT = {"get_budget": "budget", "put_budget": "budget", "queue_rqs": "request_batch"}
 
 
@@ -89,9 +90,10 @@ _late_builders: list[subprocess.Popen[bytes]] = []  #: of what a disk can begin 
 
 def _build(part: str) -> subprocess.Popen[bytes]:
     """A process that compiles a part of this module into the disk cache."""
+    path = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(
         [sys.executable, "-c", f"from {__package__} import engine; engine.{part}"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},  # NumPy's threads would only spin
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -102,7 +104,28 @@ def begin_build() -> None:
     """Has other processes compile what queues run on, unless it is compiled, while this one compiles a driver."""
     if is_compiled(loop_text(serve)) or _builders or (os.cpu_count() or 1) < 2:
         return
-    _builders.extend(_build(part) for part in ("compiled_loop(engine.serve)", "load_apart(engine.APART)"))
+    _builders.append(_build("build()"))
+
+
+def build() -> None:
+    """Compiles what queues run on: first what both halves of it need, then each half in a process."""
+    load_apart(["ownership"])
+    child = os.fork()
+    if child == 0:
+        try:
+            compiled_loop(serve)
+        finally:
+            os._exit(0)
+    load_apart(APART)
+    os.waitpid(child, 0)
+
+
+def load_called(module: ModuleType) -> None:
+    """Loads what a printed driver calls apart, besides what any queue needs."""
+    from blkmq.compiler.numba.apart import files_called, load
+
+    for file in sorted(files_called(vars(module).values()) - {f"{__package__}.{name}" for name in APART}):
+        load(file)
 
 
 def compiled_engine(slots: Iterable[str]) -> Engine:

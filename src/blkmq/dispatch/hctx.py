@@ -130,7 +130,7 @@ def take_ended(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     return first
 
 
-@hot
+@hot_apart
 def take_requeued(tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """What came back goes before what waits, newest last."""
     atomic_store(queue, "kicked", 0)
@@ -230,7 +230,7 @@ def dispatch(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     queue.dispatch_tail = held_tail
 
 
-@hot
+@hot_apart
 def holds(tag_set: TagSetRecord, link: int, disk: int) -> bool:
     """Whether a list has a request of a disk."""
     while link != 0:
@@ -241,7 +241,7 @@ def holds(tag_set: TagSetRecord, link: int, disk: int) -> bool:
     return False
 
 
-@hot
+@hot_apart
 def hold(tag_set: TagSetRecord, tail: int, index: int) -> int:
     """Puts a request behind the one that ``tail`` links to; the link to itself."""
     request_at(tag_set.requests, index).next = 0
@@ -258,7 +258,7 @@ def commit(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord, disk: int) -
         call_back(call, COMMIT_RQS, queue.index, 0, 0, 0, FUEL_DATA)
 
 
-@hot
+@hot_apart
 def run_completions(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Calls ``complete`` for what ``rq.complete()`` put there. C: the block softirq."""
     link = take_stack(tag_set, address_of(queue, "completed"))

@@ -18,7 +18,7 @@ from blkmq.dispatch.tag_set import NR_REPORTS, TagSetRecord, report_at, tag_set_
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import wake
-from blkmq.native.hot import hot, hot_inline
+from blkmq.native.hot import hot, hot_apart, hot_inline
 from blkmq.native.memory import address_of, word_at
 
 
@@ -172,8 +172,14 @@ def hand_over(call: Call, tag_set: TagSetRecord, request: RequestRecord, index: 
     if call.queue == address_of(queue, "incoming"):
         append_ended(tag_set, queue, request, index)
     else:
-        push(address_of(queue, "ended"), request, index)
-        kick(queue)
+        send_back(queue, request, index)
+
+
+@hot_apart
+def send_back(queue: HwQueueRecord, request: RequestRecord, index: int) -> None:
+    """Gives an ended request to the thread that runs its queue, which is another."""
+    push(address_of(queue, "ended"), request, index)
+    kick(queue)
 
 
 @hot_inline
@@ -185,7 +191,7 @@ def finish(call: Call, tag_set: TagSetRecord, request: RequestRecord, handle: in
     return outcome  # DONE_PINNED: the last pin hands it over
 
 
-@hot
+@hot_apart
 def drop(call: Call, tag_set: TagSetRecord, request: RequestRecord, index: int, status: int) -> None:
     """Ends a waiting request, which nobody but dispatch has."""
     while True:
@@ -210,7 +216,7 @@ def claim(request: RequestRecord, handle: int, status: int) -> bool:
             return True
 
 
-@hot
+@hot_apart
 def give_up(call: Call, tag_set: TagSetRecord, request: RequestRecord, handle: int, status: int) -> int:
     """Ends a request on the driver's behalf; one that waits for ``complete`` after that, with this status."""
     while True:
@@ -245,7 +251,7 @@ def unpin(call: Call, handle: int) -> None:
         hand_over(call, tag_set, request, handle & INDEX_MASK)
 
 
-@hot
+@hot_apart
 def report(call: Call, fault: int, at: int, value: int, handle: int) -> None:
     """Writes one line for the log; the newest NR_REPORTS are kept."""
     tag_set = tag_set_at(call.set_address, 0)

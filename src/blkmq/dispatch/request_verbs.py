@@ -100,7 +100,7 @@ def pdu_address(call: Call, rq: int) -> int:
     return tag_set.pdus + (rq & INDEX_MASK) * tag_set.pdu_size
 
 
-@hot
+@hot_apart
 def refuse(call: Call, outcome: int, rq: int) -> None:
     """Notes why a transition was not made."""
     if outcome == NOT_ALLOWED:
@@ -144,7 +144,7 @@ def request_end(call: Call, rq: int, status: int) -> None:
         refuse_end(call, tag_set, outcome, rq, status)
 
 
-@hot
+@hot_apart
 def refuse_end(call: Call, tag_set: TagSetRecord, outcome: int, rq: int, status: int) -> None:
     """An end that does not count: too early is an error, too late is counted, reported and ignored."""
     if outcome == NOT_ALLOWED or rq == 0:
@@ -154,7 +154,7 @@ def refuse_end(call: Call, tag_set: TagSetRecord, outcome: int, rq: int, status:
         report(call, FAULT_STALE, call.at, status, rq)
 
 
-@hot_apart
+@hot
 def request_requeue(call: Call, rq: int, kick_now: bool) -> None:
     tag_set = tag_set_at(call.set_address, 0)
     index = rq & INDEX_MASK
@@ -171,7 +171,7 @@ def request_requeue(call: Call, rq: int, kick_now: bool) -> None:
         refuse(call, outcome, rq)
 
 
-@hot_apart
+@hot
 def request_update(call: Call, rq: int, status: int, nr_bytes: int) -> bool:
     if not is_status(status):
         fail(call, FAULT_STATUS, status)
@@ -193,7 +193,7 @@ def request_update(call: Call, rq: int, status: int, nr_bytes: int) -> bool:
     return left > 0
 
 
-@hot_apart
+@hot
 def tag_set_tag_to_rq(call: Call, hctx: int, tag: int) -> int:
     """The handle of the live request that has the tag, 0 for none."""
     tag_set = tag_set_at(call.set_address, 0)

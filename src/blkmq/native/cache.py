@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Where compiled drivers are kept between runs."""
+"""Where compiled code is kept between runs."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from blkmq.mq.errors import BlkmqError
 
 HINT = "set BLKMQ_CACHE_DIR to a directory that you can write"
+
+PACKAGE = Path(__file__).parents[1]
+#: What ends up, inlined, in compiled code.
+INLINED = ("abi", "mq", "native", "dispatch", "transport", "compiler/numba")
 
 
 def cache_directory() -> Path:
@@ -22,4 +32,34 @@ def cache_directory() -> Path:
         raise BlkmqError(f"no cache directory {path}: {reason}", hint=HINT) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise BlkmqError(f"cache directory {path} is not writable", hint=HINT)
+    return path
+
+
+@cache
+def runtime_digest() -> bytes:
+    """A hash of everything that compiled code is made of, besides a driver."""
+    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version}".encode())
+    for name in INLINED:
+        for file in sorted((PACKAGE / name).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.digest()
+
+
+def directory_of(text: str) -> Path:
+    """Where the cache has a text, and its machine code below ``__pycache__``; there or not."""
+    return cache_directory() / "numba" / hashlib.sha256(runtime_digest() + text.encode()).hexdigest()[:32]
+
+
+def kept(name: str, text: str) -> Path:
+    """A file of this text, beside which Numba keeps what it makes of it; the same one for the same text."""
+    path = directory_of(text) / f"{name}.py"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Complete or absent, and never touched again: another process may look at the same time.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+        os.unlink(temporary)
     return path

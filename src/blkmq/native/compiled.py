@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, update_wrapper
+from pathlib import Path
+from types import FunctionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -14,6 +16,7 @@ from llvmlite.binding import add_symbol
 from numba import from_dtype, njit, types
 from numba.extending import lower_builtin, type_callable
 
+from blkmq.native.cache import kept
 from blkmq.native.hot import APART_ARGUMENTS, Apart
 from blkmq.native.twins import typer
 
@@ -49,12 +52,19 @@ def _register(function: Callable[..., Any], signature: Callable[[], Any], lower:
         return lower(context, builder, signature(), args)
 
 
+def _kept_copy(function: Any) -> Any:
+    """The function as if it stood in a file of the cache, beside which Numba keeps its machine code."""
+    path = kept(function.__module__, Path(function.__code__.co_filename).read_text())
+    code = function.__code__.replace(co_filename=str(path))
+    return update_wrapper(FunctionType(code, function.__globals__, function.__name__), function)
+
+
 def register_hot(function: Callable[..., Any], options: dict[str, Any]) -> None:
     """A function that is compiled into whatever calls it."""
 
     @cache
     def compiled() -> Any:
-        return njit(_signature_of(function), **options)(function)
+        return njit(_signature_of(function), cache=True, **options)(_kept_copy(function))
 
     @cache
     def signature() -> Any:

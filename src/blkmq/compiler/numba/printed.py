@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import cfunc, int64, njit
 
-from blkmq.compiler.numba.apart import bind, files_called, load
+from blkmq.compiler.numba.apart import bind
 from blkmq.native.hot import APART_ARGUMENTS, INNER_OPTIONS, JIT_OPTIONS, enable, hot_inline
 from blkmq.native.integer import add, mul, shl, sub
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
@@ -43,10 +43,7 @@ def entry_point(text: Callable[..., Any]) -> Any:
     """The one function that is called from outside; compiled here, or taken from the disk cache."""
     enable()
     bind()
-    entry = cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
-    for file in sorted(files_called(text.__globals__.values())):
-        load(file)
-    return entry
+    return cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
 
 
 def loop_entry(loop: FunctionType, file: str) -> Any:

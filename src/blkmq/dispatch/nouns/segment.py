@@ -15,7 +15,7 @@ from blkmq.dispatch.request import INDEX_MASK, SegmentRecord, request_at, segmen
 from blkmq.dispatch.request_verbs import live
 from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.mq.errors import Fault
-from blkmq.native.hot import hot, hot_apart, hot_inline
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import byte_at, clear_bytes, copy_bytes
 
 FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int(Fault.ABSENT)
@@ -90,8 +90,9 @@ def eaten(segment: Place, count: int) -> Place:
     return segment[0], segment[1], segment[2] + count
 
 
-@hot_apart
+@hot
 def copy_to_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: int, nr_bytes: int) -> int:
+    """How much was copied.  Words in, a word out: a call that passes tuples goes through memory."""
     segment = rq, piece, skip
     count = fitting(call, segment, page, offset, nr_bytes)
     if count < 0 or not pin(call, rq):
@@ -101,7 +102,7 @@ def copy_to_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: 
     return count
 
 
-@hot_apart
+@hot
 def copy_from_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: int, nr_bytes: int) -> int:
     segment = rq, piece, skip
     count = fitting(call, segment, page, offset, nr_bytes)
@@ -112,7 +113,7 @@ def copy_from_page(call: Call, rq: int, piece: int, skip: int, page: int, offset
     return count
 
 
-@hot_apart
+@hot
 def clear(call: Call, rq: int, piece: int, skip: int, nr_bytes: int) -> int:
     segment = rq, piece, skip
     count = clipped(call, segment, nr_bytes)
