@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from blkmq.testing.guest_reports import WANTED_VARIABLE
 
 pytest_plugins = ["blkmq.testing.lab_tests"]
+
+# A shell has what it starts in the background ignore Ctrl-C, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if WANTED_VARIABLE not in os.environ:  # in an emulated guest it would take ten seconds to load
     from hypothesis import settings
