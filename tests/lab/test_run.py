@@ -128,11 +128,17 @@ def test_virtme_ng_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played = Played(f"start; echo $$ >{tmp_path}/pid; kill -INT {os.getpid()}; hang", tmp_path, monkeypatch)
+
+    class Interrupted(Played):
+        def get_out(self, piece: bytes) -> None:
+            self.out += piece
+            os.kill(os.getpid(), signal.SIGINT)
+
+    played = Interrupted("start; echo $$; hang", tmp_path, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         played.go()
     with contextlib.suppress(ProcessLookupError):
-        guest = os.pidfd_open(int((tmp_path / "pid").read_text()))
+        guest = os.pidfd_open(int(played.out))
         assert select.select([guest], [], [], 30)[0], "the guest outlives us"
         os.close(guest)
 

@@ -91,8 +91,14 @@ class Vm:
 
     def _start_pump(self, stream: IO[bytes], sink: Callable[[bytes], object]) -> None:
         def work() -> None:
-            while piece := stream.read1(1 << 16):  # type: ignore[attr-defined]
+            while piece := read():
                 sink(piece)
+
+        def read() -> bytes:
+            try:
+                return stream.read1(1 << 16)  # type: ignore[attr-defined, no-any-return]
+            except ValueError:  # closed: Ctrl-C came before this thread was noted down for end()
+                return b""
 
         thread = threading.Thread(target=work, name="guest output", daemon=True)
         thread.start()
