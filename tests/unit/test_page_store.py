@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from blkmq.compiler.numba.build import load_module
+from blkmq.compiler.numba.build import load_code
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.nouns.page_store import page_store_destroy
 from blkmq.dispatch.nouns.records import PageStoreRecord
@@ -20,7 +20,6 @@ NR_INTERPRETED_ROUNDS = 300
 RACE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
 RACE_TEXT = '''"""Two threads at one page of a store."""
 from numba import cfunc, int64
-from blkmq.compiler.numba.apart import bind
 from blkmq.dispatch.call import call_at
 from blkmq.dispatch.nouns.page import page_getitem, page_setitem
 from blkmq.dispatch.nouns.page_store import page_store_erase, page_store_get, page_store_get_or_alloc
@@ -47,10 +46,9 @@ def meet(met: Word) -> None:
 
 
 enable()
-bind()
 
 
-@cfunc(int64(int64, int64, int64, int64, int64), cache=True, **JIT_OPTIONS)
+@cfunc(int64(int64, int64, int64, int64, int64), **JIT_OPTIONS)
 def race(call_address, store_address, met_address, erases, nr_rounds):
     call = call_at(call_address, 0)
     store = store_at(store_address, 0)
@@ -84,7 +82,7 @@ def in_two_threads(work: Callable[[int], int]) -> int:
 
 
 def test_a_compiled_page_that_is_made_while_it_is_erased_is_lost_or_kept_as_a_whole() -> None:
-    race = RACE(load_module("page_store_race", RACE_TEXT).race.address)
+    race = RACE(load_code("page_store_race", RACE_TEXT).addresses["race"])
     calls, store, met = (Call(), Call()), PageStoreRecord(), Word()
     for call in calls:
         call.fuel = 1 << 20

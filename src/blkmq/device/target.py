@@ -40,9 +40,9 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
     if target == "host":
         from blkmq.compiler.numba.build import build_numba
 
-        module = build_numba(program)
-        load_called(module)
-        return CompiledDriver(program, module.entry.address, module)
+        code = build_numba(program)
+        load_called(code)
+        return CompiledDriver(program, code.addresses["entry"], code)
     from blkmq.compiler.c.build import build_c, load_c
     from blkmq.dispatch.c_layout import c_layout
 

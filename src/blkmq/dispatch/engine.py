@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-from blkmq.compiler.numba.build import is_compiled, load_module
+from blkmq.compiler.numba.build import is_compiled, load_apart, load_code
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
+
+if TYPE_CHECKING:
+    from blkmq.compiler.numba.code import Code
 
 Loop = Callable[[int, int], int]
 LOOP_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)  # releases the GIL while it runs
@@ -26,7 +29,7 @@ LOOP_TEXT = '''\
 from {module} import {name}
 from blkmq.compiler.numba.printed import loop_entry
 
-entry = loop_entry({name}, __file__)
+entry = loop_entry({name})
 '''
 
 #: Files of this folder with what the loops call apart, of any driver, and of drivers that fill a slot.  What belongs
@@ -43,15 +46,13 @@ def loop_text(loop: Loop) -> str:
 @cache
 def compiled_loop(loop: Loop) -> Loop:
     """A loop's function, compiled by Numba; from the disk cache after the first time on a machine."""
-    return LOOP_TYPE(load_module(loop.__name__, loop_text(loop)).entry.address)
+    return LOOP_TYPE(load_code(loop.__name__, loop_text(loop)).addresses["entry"])
 
 
-def load_apart(names: Iterable[str]) -> None:
+def load_files(names: Iterable[str]) -> None:
     """Loads what files of this folder have that is compiled apart."""
-    from blkmq.compiler.numba.apart import load
-
     for name in names:
-        load(f"{__package__}.{name}")
+        load_apart(f"{__package__}.{name}")
 
 
 @dataclass(frozen=True)
@@ -109,30 +110,33 @@ def begin_build() -> None:
 
 def build() -> None:
     """Compiles what queues run on: first what both halves of it need, then each half in a process."""
-    load_apart(["ownership"])
+    load_files(["ownership"])
     child = os.fork()
     if child == 0:
         try:
             compiled_loop(serve)
         finally:
             os._exit(0)
-    load_apart(APART)
+    load_files(APART)
     os.waitpid(child, 0)
 
 
-def load_called(module: ModuleType) -> None:
+def load_called(code: Code) -> None:
     """Loads what a printed driver calls apart, besides what any queue needs."""
-    from blkmq.compiler.numba.apart import files_called, load
-
-    for file in sorted(files_called(vars(module).values()) - {f"{__package__}.{name}" for name in APART}):
-        load(file)
+    known = {f"{__package__}.{name}" for name in APART}
+    waiting = list(code.calls)
+    while waiting:
+        file = waiting.pop()
+        if file not in known:
+            known.add(file)
+            waiting += load_apart(file).calls
 
 
 def compiled_engine(slots: Iterable[str]) -> Engine:
     """The compiled loops, ready to run queues of a driver that fills these slots."""
-    load_apart(APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT)
+    load_files(APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT)
     while _builders:
         _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
-    load_apart(APART)
+    load_files(APART)
     compiled_loop(serve)
     return COMPILED

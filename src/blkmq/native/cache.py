@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from blkmq.mq.errors import BlkmqError
+from blkmq.native.cpu import cpu_key
 
 HINT = "set BLKMQ_CACHE_DIR to a directory that you can write"
 
@@ -38,7 +39,7 @@ def cache_directory() -> Path:
 @cache
 def runtime_digest() -> bytes:
     """A hash of everything that compiled code is made of, besides a driver."""
-    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version}".encode())
+    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version} {cpu_key()}".encode())
     for name in INLINED:
         for file in sorted((PACKAGE / name).rglob("*.py")):
             digest.update(file.read_bytes())
@@ -46,20 +47,24 @@ def runtime_digest() -> bytes:
 
 
 def directory_of(text: str) -> Path:
-    """Where the cache has a text, and its machine code below ``__pycache__``; there or not."""
+    """Where the cache has a text and its machine code; there or not."""
     return cache_directory() / "numba" / hashlib.sha256(runtime_digest() + text.encode()).hexdigest()[:32]
 
 
 def kept(name: str, text: str) -> Path:
-    """A file of this text, beside which Numba keeps what it makes of it; the same one for the same text."""
+    """A file of this text, beside which the code that is made of it is kept; the same one for the same text."""
     path = directory_of(text) / f"{name}.py"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Complete or absent, and never touched again: another process may look at the same time.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-        os.unlink(temporary)
+        write_once(path, text.encode())
     return path
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Makes a file that is complete or absent, and never touched again: other processes may look at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    with contextlib.suppress(FileExistsError):
+        os.link(temporary, path)
+    os.unlink(temporary)

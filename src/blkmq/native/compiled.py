@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache, partial, update_wrapper
 from pathlib import Path
@@ -17,7 +16,7 @@ from numba import from_dtype, njit, types
 from numba.extending import lower_builtin, type_callable
 
 from blkmq.native.cache import kept
-from blkmq.native.hot import APART_ARGUMENTS, Apart
+from blkmq.native.hot import APART_ARGUMENTS, CELL_PREFIX, Apart
 from blkmq.native.twins import typer
 
 _I64 = ir.IntType(64)
@@ -81,8 +80,8 @@ def register_hot(function: Callable[..., Any], options: dict[str, Any]) -> None:
 
 def register_apart(group: Apart) -> None:
     """Functions that are called through their group's cell."""
-    symbol = f"blkmq {group.module}"
-    add_symbol(symbol, ctypes.addressof(group.cell))
+    symbol = CELL_PREFIX + group.module
+    add_symbol(symbol, group.cell_address)
     for number, function in enumerate(group.functions):
         _register(function, partial(_signature_of, function), _call_through(symbol, number))
 

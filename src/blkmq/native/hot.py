@@ -18,6 +18,7 @@ JIT_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 INNER_OPTIONS: dict[str, Any] = {**JIT_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 INLINE_OPTIONS: dict[str, Any] = {**INNER_OPTIONS, "forceinline": True}
 
+CELL_PREFIX = "blkmq "  #: before the file's name: the symbol of a cell
 APART_ARGUMENTS = 7  #: words that a function compiled apart may take
 
 
@@ -28,6 +29,10 @@ class Apart:
     module: str
     functions: list[Callable[..., Any]] = field(default_factory=list)
     cell: ctypes.c_int64 = field(default_factory=ctypes.c_int64)  #: address of the entry point, once it is loaded
+
+    @property
+    def cell_address(self) -> int:
+        return ctypes.addressof(self.cell)
 
 
 _functions: dict[Callable[..., Any], dict[str, Any]] = {}

@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Iterable
-from types import FunctionType
+from collections.abc import Callable
 from typing import Any, get_type_hints
 
-from blkmq.compiler.numba.build import load_module
-from blkmq.native.hot import APART, APART_ARGUMENTS, Apart, is_apart, is_hot
+from blkmq.native.hot import APART_ARGUMENTS, Apart
 
-ENTRY_TYPE = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (2 + APART_ARGUMENTS))  # the result, the number, the words
 WORDS = "abcdefgh"[:APART_ARGUMENTS]
 
 HEAD = '''\
@@ -20,43 +16,6 @@ from {module} import {names}
 from blkmq.compiler.numba.printed import apart_entry, inlined
 from blkmq.native.record import accessor
 '''
-
-
-_entries: dict[str, Callable[..., int]] = {}  #: of loaded files
-_late: dict[str, Any] = {}  #: what the cells of the others hold
-
-
-def bind() -> None:
-    """Lets the cell of each file that is not loaded lead to where it is loaded: whatever calls it first."""
-    for group in APART.values():
-        if group.module not in _late:
-            _late[group.module] = ENTRY_TYPE(lambda *words, file=group.module: load(file)(*words))
-            group.cell.value = ctypes.cast(_late[group.module], ctypes.c_void_p).value or 0
-
-
-def load(file: str) -> Callable[..., int]:
-    """The entry point to what is compiled apart of a file, named as a module.  Any thread."""
-    if file not in _entries:
-        group = APART[file]
-        address = load_module(file.rpartition(".")[2], group_text(group)).entry.address
-        _entries[file] = ENTRY_TYPE(address)
-        group.cell.value = address
-    return _entries[file]
-
-
-def files_called(functions: Iterable[Any]) -> set[str]:
-    """The files of what compiled code calls that calls these functions, through other hot functions too."""
-    files: set[str] = set()
-    known: set[int] = set()
-    waiting = list(functions)
-    while waiting:
-        function = waiting.pop()
-        if isinstance(function, FunctionType) and id(function) not in known and is_hot(function):
-            known.add(id(function))
-            if is_apart(function):
-                files.add(function.__module__)
-            waiting += [function.__globals__.get(name) for name in function.__code__.co_names]
-    return files
 
 
 def group_text(group: Apart) -> str:

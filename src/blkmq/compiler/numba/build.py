@@ -1,38 +1,76 @@
 # SPDX-License-Identifier: MIT
-"""Printed modules on disk: written once for each text, compiled once by Numba, found again afterwards."""
+"""Printed texts as machine code: each is compiled once by Numba, kept, and found again afterwards."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import sys
 import threading
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+from blkmq.compiler.numba.apart import group_text
 from blkmq.compiler.numba.printer import print_numba
 from blkmq.compiler.program import Program
-from blkmq.native.cache import directory_of, kept
+from blkmq.native.cache import directory_of, kept, write_once
+from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
+
+if TYPE_CHECKING:
+    from blkmq.compiler.numba.code import Code
+
+CODE = "code"  #: the file beside a text that has its machine code
+APART_TYPE = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (2 + APART_ARGUMENTS))  # the result, the number, the words
 
 _loading = threading.RLock()
+_loaded: dict[Path, Code] = {}
+_late: dict[str, Any] = {}  #: what the cells of files hold that are not loaded
 
 
 def is_compiled(text: str) -> bool:
-    """Whether the disk cache has the machine code of a text, as far as can be seen without Numba."""
-    return any(directory_of(text).glob("__pycache__/*.nbc"))
+    """Whether the disk cache has the machine code of a text."""
+    return (directory_of(text) / CODE).exists()
 
 
-def load_module(name: str, text: str) -> ModuleType:
-    """Imports a printed text as a module; the same text is compiled once on a machine.  Any thread."""
-    path = kept(name, text)
-    full_name = f"blkmq_printed_{path.parent.name}_{name}"
+def load_code(name: str, text: str) -> Code:
+    """The machine code of a printed text, which is compiled once on a machine.  Any thread."""
+    from blkmq.compiler.numba.code import pack, unpack  # which need LLVM
+
+    path = directory_of(text) / CODE
     with _loading:
-        if full_name not in sys.modules:
-            _import(full_name, path)
-    return sys.modules[full_name]
+        if path not in _loaded:
+            if not path.exists():
+                write_once(path, pack(_compile(kept(name, text))))
+            code = unpack(path.read_bytes())
+            for file in code.calls:
+                _bind(APART[file])
+            _loaded[path] = code
+    return _loaded[path]
 
 
-def _import(full_name: str, path: Path) -> None:
+def load_apart(file: str) -> Code:
+    """What is compiled apart of a file, named as a module; its cell leads there from now on.  Any thread."""
+    code = load_code(file.rpartition(".")[2], group_text(APART[file]))
+    APART[file].cell.value = code.addresses["entry"]
+    return code
+
+
+def _bind(group: Apart) -> None:
+    """Lets a cell lead to where its file is loaded, by whatever calls it first, unless it is."""
+    if not group.cell.value:
+        _late[group.module] = APART_TYPE(lambda *words: APART_TYPE(load_apart(group.module).addresses["entry"])(*words))
+        group.cell.value = ctypes.cast(_late[group.module], ctypes.c_void_p).value or 0
+
+
+def _compile(path: Path) -> dict[str, object]:
+    """A text's functions that Numba has made callable from outside, by name."""
+    module = _import(f"blkmq_printed_{path.parent.name}_{path.stem}", path)
+    return {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
+
+
+def _import(full_name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(full_name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -42,14 +80,13 @@ def _import(full_name: str, path: Path) -> None:
     gc.disable()  # the compiler's objects live until it is done: looking for garbage takes a tenth of its time
     try:
         spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[full_name]
-        raise
     finally:
+        del sys.modules[full_name]
         if collects:
             gc.enable()
+    return module
 
 
-def build_numba(program: Program) -> ModuleType:
-    """The printed program as a module: ``entry.address``, and its records by name."""
-    return load_module(program.snake_name, print_numba(program))
+def build_numba(program: Program) -> Code:
+    """The printed program's machine code; its entry point is ``entry``."""
+    return load_code(program.snake_name, print_numba(program))

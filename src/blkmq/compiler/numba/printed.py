@@ -11,7 +11,6 @@ from typing import Any
 
 from numba import cfunc, int64, njit
 
-from blkmq.compiler.numba.apart import bind
 from blkmq.native.hot import APART_ARGUMENTS, INNER_OPTIONS, JIT_OPTIONS, enable, hot_inline
 from blkmq.native.integer import add, mul, shl, sub
 from blkmq.native.record import CTYPE_OF_SIZED, accessor
@@ -22,6 +21,8 @@ s8, s16, s32, s64 = (CTYPE_OF_SIZED[name] for name in ("s8", "s16", "s32", "s64"
 i64 = int64
 
 ENTRY_SIGNATURE = int64(int64, int64, int64, int64, int64)
+LOOP_SIGNATURE = int64(int64, int64)
+APART_SIGNATURE = int64(int64, *[int64] * APART_ARGUMENTS)
 
 
 def record(name: str, fields: list[tuple[str, Any]]) -> type[ctypes.Structure]:
@@ -40,25 +41,21 @@ def function(text: Callable[..., Any]) -> Any:
 
 
 def entry_point(text: Callable[..., Any]) -> Any:
-    """The one function that is called from outside; compiled here, or taken from the disk cache."""
+    """The one function that is called from outside."""
     enable()
-    bind()
-    return cfunc(ENTRY_SIGNATURE, cache=True, forceinline=True, **JIT_OPTIONS)(text)
+    return cfunc(ENTRY_SIGNATURE, forceinline=True, **JIT_OPTIONS)(text)
 
 
-def loop_entry(loop: FunctionType, file: str) -> Any:
-    """A loop of the engine as the one function of a module."""
+def loop_entry(loop: FunctionType) -> Any:
+    """A loop of the engine as a function that is called from outside."""
     enable()
-    bind()
-    own = FunctionType(loop.__code__.replace(co_filename=file), loop.__globals__, loop.__name__)
-    return cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)(own)
+    return cfunc(LOOP_SIGNATURE, **JIT_OPTIONS)(loop)
 
 
 def apart_entry(text: Callable[..., Any]) -> Any:
     """The one function through which those of a file are called that are compiled apart."""
     enable()
-    bind()
-    return cfunc(int64(int64, *[int64] * APART_ARGUMENTS), cache=True, **JIT_OPTIONS)(text)
+    return cfunc(APART_SIGNATURE, **JIT_OPTIONS)(text)
 
 
 def inlined(function: FunctionType) -> Any:

@@ -25,17 +25,17 @@ enable()
 collect_hot, answer_hot, serve_hot = loop.collect, loop.answer, loop.serve_port
 
 
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+@cfunc(int64(int64, int64), **JIT_OPTIONS)
 def collect(address, until_nsec):
     return collect_hot(address, until_nsec)
 
 
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+@cfunc(int64(int64, int64), **JIT_OPTIONS)
 def answer(address, link):
     return answer_hot(address, link)
 
 
-@cfunc(int64(int64, int64), cache=True, **JIT_OPTIONS)
+@cfunc(int64(int64, int64), **JIT_OPTIONS)
 def serve_port(address, until_nsec):
     return serve_hot(address, until_nsec)
 '''
@@ -57,12 +57,12 @@ IN_PYTHON = Loop(collect, answer)
 
 def compiled_loop() -> Loop:
     """The loop in machine code, compiled now unless the disk cache has it."""
-    from blkmq.compiler.numba.build import load_module
+    from blkmq.compiler.numba.build import load_code
     from blkmq.dispatch.engine import LOOP_TYPE
 
-    module = load_module("nbd_port", PORT_TEXT)
-    collect, answer = module.collect.address, module.answer.address
-    return Loop(LOOP_TYPE(collect), LOOP_TYPE(answer), LOOP_TYPE(module.serve_port.address), (collect, answer))
+    addresses = load_code("nbd_port", PORT_TEXT).addresses
+    collect, answer = addresses["collect"], addresses["answer"]
+    return Loop(LOOP_TYPE(collect), LOOP_TYPE(answer), LOOP_TYPE(addresses["serve_port"]), (collect, answer))
 
 
 class LoopBuild:
