@@ -137,18 +137,18 @@ def doc_comments(cls: type) -> dict[str, str]:
     for base in reversed(cls.__mro__[:-1]):
         try:
             lines = inspect.getsource(base).splitlines()
-        except (OSError, TypeError):
+            docs |= _doc_comments(base, lines)
+        except (OSError, TypeError, SyntaxError):
             continue
-        docs |= _doc_comments(lines)
     return docs
 
 
-def _doc_comments(lines: list[str]) -> dict[str, str]:
+def _doc_comments(cls: type, lines: list[str]) -> dict[str, str]:
     docs: dict[str, str] = {}
     indent = len(lines[0]) - len(lines[0].lstrip())
     tree = ast.parse("\n".join(line[indent:] if line[:indent].isspace() else line for line in lines))
-    (definition,) = tree.body
-    assert isinstance(definition, ast.ClassDef)
+    if not tree.body or not isinstance(definition := tree.body[0], ast.ClassDef) or definition.name != cls.__name__:
+        return {}  # lines of something else: the class was not made from its module's file
     for statement in definition.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             behind = re.search(r"#:\s*(.*)", lines[(statement.end_lineno or statement.lineno) - 1])

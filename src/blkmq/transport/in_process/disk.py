@@ -351,6 +351,7 @@ def _joined(pieces: list[Operation], op: ReqOp, buffer: ctypes.Array[ctypes.c_ch
             last = left[0] == 0
         if last:
             error = next((e for piece in pieces if (e := piece.future.exception()) is not None), None)
+            pieces.clear()  # their futures hold this function: their data would wait for the garbage collector
             if error is not None:
                 whole.set_exception(error)
             else:
