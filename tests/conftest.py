@@ -16,7 +16,8 @@ pytest_plugins = ["blkmq.testing.lab_tests"]
 # A shell has what it starts in the background ignore Ctrl-C, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if WANTED_VARIABLE not in os.environ:  # in an emulated guest it would take ten seconds to load
+if WANTED_VARIABLE not in os.environ:  # in an emulated guest they would take ten seconds to load
+    import numba  # noqa: F401  # a process that has it compiles drivers itself: faster where many are compiled
     from hypothesis import settings
 
     settings.register_profile("default", derandomize=True, deadline=None)

@@ -30,17 +30,22 @@ def executable_for(drivers: Sequence[Operations], target: str) -> Executable:
         raise BlkmqError(f"target = {target!r}: no such target", hint=f"targets: {', '.join(TARGETS)}")
     _need_numba(target)
     from blkmq.compiler.frontend.translate import translate
-    from blkmq.dispatch.engine import begin_build, load_called
-    from blkmq.dispatch.executable import CompiledDriver
+    from blkmq.dispatch.engine import begin_build, begin_driver, load_called
+    from blkmq.dispatch.executable import CompiledDriver, slots_of
 
     begin_build()
     configs = [driver.config for driver in drivers]
     same = all(config == configs[0] for config in configs)
     program = translate(type(drivers[0]), configs[0] if same else None, fold=same)
     if target == "host":
-        from blkmq.compiler.numba.build import build_numba
+        from blkmq.compiler.numba.build import begin_code, is_compiled, load_code
+        from blkmq.compiler.numba.printer import print_numba, verbs_of
 
-        code = build_numba(program)
+        text = print_numba(program)
+        if not is_compiled(text):
+            begin_code(program.snake_name, text)
+            begin_driver(slots_of(program), verbs_of(text))
+        code = load_code(program.snake_name, text)
         load_called(code)
         return CompiledDriver(program, code.addresses["entry"], code)
     from blkmq.compiler.c.build import build_c, load_c

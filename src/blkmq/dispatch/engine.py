@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from blkmq.compiler.numba.build import is_compiled, load_apart, load_code
+from blkmq.compiler.numba.build import apart_text, begin_code, is_being_compiled, is_compiled, load_apart, load_code
+from blkmq.compiler.numba.builder import BUILDER
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
+from blkmq.native.hot import is_apart
 
 if TYPE_CHECKING:
     from blkmq.compiler.numba.code import Code
@@ -35,7 +34,13 @@ entry = loop_entry({name})
 #: Files of this folder with what the loops call apart, of any driver, and of drivers that fill a slot.  What belongs
 #: to a noun is loaded with the verbs that a driver uses.
 APART = ("callback", "hctx", "ownership", "request_verbs")
-APART_FOR_SLOT = {"get_budget": "budget", "put_budget": "budget", "queue_rqs": "request_batch"}
+APART_FOR_SLOT = {
+    "get_budget": "budget",
+    "put_budget": "budget",
+    "queue_rqs": "request_batch",
+    "commit_rqs": "hctx",
+    "complete": "hctx",
+}
 
 
 def loop_text(loop: Loop) -> str:
@@ -73,52 +78,42 @@ class Engine:
     def expire_requests(self) -> Loop:
         return self.ready(expire_requests)
 
-    def begin_expire_requests(self) -> subprocess.Popen[bytes] | None:
-        """Has another process compile ``expire_requests``, which nobody waits for; None if it is ready to be loaded."""
-        if self is INTERPRETED or is_compiled(loop_text(expire_requests)):
-            return None
-        _late_builders[:] = [builder for builder in _late_builders if builder.poll() is None]
-        _late_builders.append(_build("compiled_loop(engine.expire_requests)"))
-        return _late_builders[-1]
+    def can_expire_requests(self) -> bool:
+        """Whether ``expire_requests`` is ready to be loaded; if not, another process is at it."""
+        return self is INTERPRETED or not is_being_compiled(expire_requests.__name__, loop_text(expire_requests))
 
+
+BUILDER.preload |= {__name__, f"{__package__}.verbs"}
 
 INTERPRETED = Engine(lambda loop: loop)
 COMPILED = Engine(compiled_loop)
 
-_builders: list[subprocess.Popen[bytes]] = []
-_late_builders: list[subprocess.Popen[bytes]] = []  #: of what a disk can begin without
-
-
-def _build(part: str) -> subprocess.Popen[bytes]:
-    """A process that compiles a part of this module into the disk cache."""
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__package__} import engine; engine.{part}"],
-        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},  # NumPy's threads would only spin
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
 
 def begin_build() -> None:
-    """Has other processes compile what queues run on, unless it is compiled, while this one compiles a driver."""
-    if is_compiled(loop_text(serve)) or _builders or (os.cpu_count() or 1) < 2:
-        return
-    _builders.append(_build("build()"))
+    """Has another process compile what any queue runs on."""
+    begin_code(serve.__name__, loop_text(serve))
 
 
-def build() -> None:
-    """Compiles what queues run on: first what both halves of it need, then each half in a process."""
-    load_files(["ownership"])
-    child = os.fork()
-    if child == 0:
-        try:
-            compiled_loop(serve)
-        finally:
-            os._exit(0)
-    load_files(APART)
-    os.waitpid(child, 0)
+def begin_driver(slots: Iterable[str], verb_names: Iterable[str]) -> None:
+    """Has another process compile what is called apart for a driver that fills these slots and uses these verbs."""
+    from blkmq.dispatch import verbs
+
+    used = [getattr(verbs, name) for name in verb_names]
+    files = {verb.__module__ for verb in used if is_apart(verb)}
+    for file in sorted(files | {f"{__package__}.{name}" for name in files_for(slots)}):
+        begin_code(*apart_text(file))
+
+
+def files_for(slots: Iterable[str]) -> list[str]:
+    """The files with what is compiled apart and runs for each request of a driver that fills these slots."""
+    return sorted({APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT})
+
+
+def begin_late_build() -> None:
+    """Has another process compile what a disk can begin without: timeouts, and what only errors and requeues call."""
+    begin_code(expire_requests.__name__, loop_text(expire_requests), nice=True)
+    for name in APART:
+        begin_code(*apart_text(f"{__package__}.{name}"), nice=True)
 
 
 def load_called(code: Code) -> None:
@@ -134,9 +129,10 @@ def load_called(code: Code) -> None:
 
 def compiled_engine(slots: Iterable[str]) -> Engine:
     """The compiled loops, ready to run queues of a driver that fills these slots."""
-    load_files(APART_FOR_SLOT[slot] for slot in slots if slot in APART_FOR_SLOT)
-    while _builders:
-        _builders.pop().wait()  # whatever became of it: what it did not compile is compiled here
-    load_files(APART)
     compiled_loop(serve)
+    load_files(files_for(slots))
+    begin_late_build()
+    for name in APART:  # the others are loaded when they are called
+        if is_compiled(apart_text(f"{__package__}.{name}")[1]):
+            load_apart(f"{__package__}.{name}")
     return COMPILED

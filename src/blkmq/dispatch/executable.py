@@ -80,6 +80,12 @@ def layout(program: Program) -> dict[str, type[ctypes.Structure]]:
     return records
 
 
+def slots_of(program: Program) -> list[str]:
+    """The slots that a driver fills."""
+    numbers = {item.number for item in program.entries}
+    return [slot.name for slot in SLOTS if slot.number in numbers]
+
+
 class CompiledDriver:
     """A typed program behind the address of its entry point, made by Numba or by a C compiler."""
 
@@ -95,8 +101,7 @@ class CompiledDriver:
         records = layout(program)
         self.records = {role: records[program.record(role).name] for role in ROLES}
         self.nr_timers = (self._count("pdu", "HrTimer"), self._count("", "HrTimer"))
-        slots = [slot.name for slot in SLOTS if self.callbacks >> slot.number & 1]
-        self.engine = compiled_engine(slots)
+        self.engine = compiled_engine(slots_of(program))
 
     def _count(self, role: str, noun: str) -> int:
         return sum(max(field.length, 1) for field in self.program.record(role).fields if field.noun == noun)

@@ -13,8 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from blkmq.compiler.numba.apart import group_text
-from blkmq.compiler.numba.printer import print_numba
-from blkmq.compiler.program import Program
+from blkmq.compiler.numba.builder import BUILDER
 from blkmq.native.cache import directory_of, kept, write_once
 from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
 
@@ -34,15 +33,36 @@ def is_compiled(text: str) -> bool:
     return (directory_of(text) / CODE).exists()
 
 
+def begin_code(name: str, text: str, nice: bool = False) -> None:
+    """Has another process compile a text, unless that is done; ``nice``: while nobody waits for it."""
+    if not is_compiled(text):
+        BUILDER.begin(kept(name, text), nice)
+
+
+def is_being_compiled(name: str, text: str) -> bool:
+    """Whether another process is at it."""
+    return not is_compiled(text) and BUILDER.is_at(kept(name, text))
+
+
+def wait_for_code(name: str, text: str) -> None:
+    """Until no other process is at a text."""
+    BUILDER.wait(kept(name, text))
+
+
 def load_code(name: str, text: str) -> Code:
     """The machine code of a printed text, which is compiled once on a machine.  Any thread."""
-    from blkmq.compiler.numba.code import pack, unpack  # which need LLVM
+    from blkmq.compiler.numba.code import unpack  # which needs LLVM
 
     path = directory_of(text) / CODE
+    if path not in _loaded and not path.exists():
+        source = kept(name, text)
+        if "numba" not in sys.modules:
+            BUILDER.begin(source)
+        BUILDER.wait(source)
+        if not path.exists():
+            make_code(source)
     with _loading:
         if path not in _loaded:
-            if not path.exists():
-                write_once(path, pack(_compile(kept(name, text))))
             code = unpack(path.read_bytes())
             for file in code.calls:
                 _bind(APART[file])
@@ -50,9 +70,14 @@ def load_code(name: str, text: str) -> Code:
     return _loaded[path]
 
 
+def apart_text(file: str) -> tuple[str, str]:
+    """The name and text of what is compiled apart of a file, named as a module."""
+    return file.rpartition(".")[2], group_text(APART[file])
+
+
 def load_apart(file: str) -> Code:
     """What is compiled apart of a file, named as a module; its cell leads there from now on.  Any thread."""
-    code = load_code(file.rpartition(".")[2], group_text(APART[file]))
+    code = load_code(*apart_text(file))
     APART[file].cell.value = code.addresses["entry"]
     return code
 
@@ -64,10 +89,13 @@ def _bind(group: Apart) -> None:
         group.cell.value = ctypes.cast(_late[group.module], ctypes.c_void_p).value or 0
 
 
-def _compile(path: Path) -> dict[str, object]:
-    """A text's functions that Numba has made callable from outside, by name."""
-    module = _import(f"blkmq_printed_{path.parent.name}_{path.stem}", path)
-    return {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
+def make_code(source: Path) -> None:
+    """Compiles a kept text, here, and keeps its machine code."""
+    from blkmq.compiler.numba.code import pack
+
+    module = _import(f"blkmq_printed_{source.parent.name}_{source.stem}", source)
+    functions = {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
+    write_once(source.with_name(CODE), pack(functions))
 
 
 def _import(full_name: str, path: Path) -> ModuleType:
@@ -85,8 +113,3 @@ def _import(full_name: str, path: Path) -> ModuleType:
         if collects:
             gc.enable()
     return module
-
-
-def build_numba(program: Program) -> Code:
-    """The printed program's machine code; its entry point is ``entry``."""
-    return load_code(program.snake_name, print_numba(program))

@@ -58,6 +58,12 @@ def apart_entry(text: Callable[..., Any]) -> Any:
     return cfunc(APART_SIGNATURE, **JIT_OPTIONS)(text)
 
 
+def warm_up() -> None:
+    """What Numba does once, for whatever is compiled first."""
+    enable()
+    cfunc(LOOP_SIGNATURE, **JIT_OPTIONS)(lambda one, other: one + other)
+
+
 def inlined(function: FunctionType) -> Any:
     """A function that is compiled apart, to be compiled into that entry."""
     return hot_inline(update_wrapper(FunctionType(function.__code__, function.__globals__), function))

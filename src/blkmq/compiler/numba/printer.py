@@ -50,6 +50,7 @@ from blkmq.compiler.numba.printed import s8, s16, s32, s64, u8, u16, u32, u64
 from blkmq.dispatch.nouns import records as noun
 """
 
+VERBS_BEGIN, VERBS_END = "from blkmq.dispatch.verbs import (\n", "\n)"
 STARTERS = ("start", "queue")  #: verbs of HrTimer and Work that say which method to call
 
 VIEWS = {
@@ -388,6 +389,11 @@ class _Body:
             self.put(leave)
 
 
+def verbs_of(text: str) -> list[str]:
+    """The names of the verbs that a printed text imports."""
+    return text.partition(VERBS_BEGIN)[2].partition(VERBS_END)[0].replace(",", "").split()
+
+
 def _not_among(value: str, members: tuple[int, ...]) -> str:
     """Text of the test that a value is none of the sorted members."""
     if len(members) == members[-1] - members[0] + 1:
@@ -440,7 +446,7 @@ class _Printer:
                 f"Driver {self.program.name}, printed by blkmq for Numba: change the Python, not this.",
                 "\n".join(about),
             ),
-            f"{IMPORTS}from blkmq.dispatch.verbs import (\n{verbs},\n)",
+            f"{IMPORTS}{VERBS_BEGIN}{verbs},{VERBS_END}",
             "\n".join(constants),
             *self.records(),
         ]

@@ -36,8 +36,7 @@ class TimeoutThread(threading.Thread):
 
     def run(self) -> None:
         engine = self.running.executable.engine
-        build = engine.begin_expire_requests()
-        while build is not None and build.poll() is None:  # a disk that goes meanwhile does not wait for it
+        while not engine.can_expire_requests():  # a disk that goes meanwhile does not wait for it
             if self.stopping:
                 return
             self._woken.wait(BUILD_LOOK_SEC)

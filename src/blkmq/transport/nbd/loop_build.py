@@ -6,16 +6,17 @@ All that a loop knows lies in records, so that a port can change from one to the
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from blkmq.compiler.numba.build import begin_code, is_compiled, load_code, wait_for_code
+from blkmq.compiler.numba.builder import BUILDER
+from blkmq.dispatch.engine import LOOP_TYPE
 from blkmq.transport.nbd.loop import answer, collect
 
+PORT_NAME = "nbd_port"
 PORT_TEXT = '''"""The loop of an NBD port, compiled."""
 from numba import cfunc, int64
 from blkmq.transport.nbd import loop
@@ -39,7 +40,6 @@ def answer(address, link):
 def serve_port(address, until_nsec):
     return serve_hot(address, until_nsec)
 '''
-NICE = 10  #: of the process that compiles while a disk is already in service
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,7 @@ IN_PYTHON = Loop(collect, answer)
 
 def compiled_loop() -> Loop:
     """The loop in machine code, compiled now unless the disk cache has it."""
-    from blkmq.compiler.numba.build import load_code
-    from blkmq.dispatch.engine import LOOP_TYPE
-
-    addresses = load_code("nbd_port", PORT_TEXT).addresses
+    addresses = load_code(PORT_NAME, PORT_TEXT).addresses
     collect, answer = addresses["collect"], addresses["answer"]
     return Loop(LOOP_TYPE(collect), LOOP_TYPE(answer), LOOP_TYPE(addresses["serve_port"]), (collect, answer))
 
@@ -71,7 +68,6 @@ class LoopBuild:
     def __init__(self, loop: Loop = IN_PYTHON) -> None:
         self.loop = loop
         self._gate = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self.ready = threading.Event()  #: set when ``loop`` will not get better
 
@@ -79,8 +75,6 @@ class LoopBuild:
     @cache
     def shared() -> LoopBuild:
         """This process's build: compiled by now, or in the background."""
-        from blkmq.compiler.numba.build import is_compiled
-
         build = LoopBuild()
         if is_compiled(PORT_TEXT):
             build._load()
@@ -95,24 +89,15 @@ class LoopBuild:
             self.ready.set()
 
     def _make(self) -> None:
-        """Compiles in another process, so that this one keeps serving, and loads what came of it."""
-        program = "from blkmq.transport.nbd.loop_build import compiled_loop; compiled_loop()"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = ["nice", "-n", str(NICE), sys.executable, "-c", program]
-        quiet = subprocess.DEVNULL
+        """Has another process compile it, so that this one keeps serving, and loads what came of it."""
+        begin_code(PORT_NAME, PORT_TEXT, nice=True)
+        wait_for_code(PORT_NAME, PORT_TEXT)
         with self._gate:
-            if self._stopped:
-                return
-            self._process = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
-        self._process.wait()
-        if not self._stopped:
-            self._load()
+            if not self._stopped:
+                self._load()
 
     def stop(self) -> None:
         """Nothing more is compiled: whoever serves is ending, and may want the disk cache gone."""
+        BUILDER.stop()
         with self._gate:
             self._stopped = True
-            process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            process.wait()
