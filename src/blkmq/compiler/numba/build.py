@@ -93,12 +93,13 @@ def make_code(source: Path) -> None:
     """Compiles a kept text, here, and keeps its machine code."""
     from blkmq.compiler.numba.code import pack
 
-    module = _import(f"blkmq_printed_{source.parent.name}_{source.stem}", source)
+    module = imported(f"blkmq_printed_{source.parent.name}_{source.stem}", source)
     functions = {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
     write_once(source.with_name(CODE), pack(functions))
 
 
-def _import(full_name: str, path: Path) -> ModuleType:
+def imported(full_name: str, path: Path) -> ModuleType:
+    """A printed text as a module; Numba compiles what it has to call."""
     spec = importlib.util.spec_from_file_location(full_name, path)
     assert spec is not None
     assert spec.loader is not None
