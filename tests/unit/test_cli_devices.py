@@ -193,6 +193,7 @@ def test_addresses_that_cannot_be_had(runtime: RuntimeDirectory, tmp_path: Path)
     assert (tmp_path / "file").read_text() == "precious"
     missing = tmp_path / "no" / "where"
     assert f"mkdir -p {missing.parent}" in run("add", "ramdisk", "--socket", missing, *INTERPRETED, code=1).stderr
+    assert "/sys is not one" in run("add", "ramdisk", "--socket", "/sys/nbd.sock", *INTERPRETED, code=1).stderr
     assert "107 bytes" in run("add", "ramdisk", "--socket", tmp_path / ("x" * 120), *INTERPRETED, code=1).stderr
     assert "stays on this machine" in run("add", "ramdisk", "--listen", "0.0.0.0:0", code=1).stderr
     assert "is no HOST:PORT" in run("add", "ramdisk", "--listen", "localhost:http", code=1).stderr
