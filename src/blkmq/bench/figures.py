@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import log
 from pathlib import Path
 
 from rich.table import Table
@@ -17,6 +19,19 @@ from blkmq.bench.rounds import Contender, alternate
 from blkmq.drivers.ramdisk import RamDisk
 
 NR_NULL, NR_RAM, NR_INTERPRETED = 5_000_000, 400_000, 20_000
+
+
+HEADS = [
+    "contender",
+    "requests/s",
+    "ns a request",
+    "spread (of the median)",
+    "against the first",
+    "rounds: slow … fast",
+]
+PICTURE_WIDTH = 24
+PICTURE_RANGE = 6
+DOTS = " ·:•"  #: none, one, two, more rounds at a place
 
 
 @dataclass
@@ -30,8 +45,28 @@ class Comparison:
     def peer(self) -> Contender:
         return self.contenders[0]
 
+    def pictures(self, width: int = PICTURE_WIDTH) -> list[str]:
+        """Each contender's rounds on one logarithmic scale, the fast ones to the right; ``|`` is the median.
+
+        What is more than ``PICTURE_RANGE`` times slower than the fastest is off the scale.
+        """
+        right = log(min(min(contender.nsec) for contender in self.contenders))
+        left = min(log(max(max(contender.nsec) for contender in self.contenders)), right + log(PICTURE_RANGE))
+
+        def cell(nsec: float) -> int:
+            return round((left - log(nsec)) / ((left - right) or 1) * (width - 1))
+
+        pictures = []
+        for contender in self.contenders:
+            counts = Counter(map(cell, contender.nsec))
+            marks = [DOTS[min(counts[i], len(DOTS) - 1)] for i in range(width)]
+            median = cell(contender.median_nsec)
+            marks[max(median, 0)] = "|" if median >= 0 else "<"
+            pictures.append("".join(marks))
+        return pictures
+
     def rows(self) -> list[list[str]]:
-        """Name, requests/s, ns, spread, ratio to the peer."""
+        """Name, requests/s, ns, spread, ratio to the peer, picture."""
         return [
             [
                 contender.name,
@@ -39,12 +74,11 @@ class Comparison:
                 f"{contender.median_nsec:,.1f}",
                 "{:.2f}…{:.2f}".format(*contender.spread),
                 f"{contender.ratio(self.peer):.2f}" if contender is not self.peer else "1",
+                picture,
             ]
-            for contender in self.contenders
+            for contender, picture in zip(self.contenders, self.pictures(), strict=True)
         ]
 
-
-HEADS = ["contender", "requests/s", "ns a request", "spread (of the median)", "against the first"]
 
 Progress = Callable[[int, int], None]  #: done, of how many
 
@@ -98,7 +132,7 @@ def terminal_table(comparison: Comparison) -> Table:
     """The comparison for rich."""
     table = Table(title=comparison.title, title_justify="left")
     for i, head in enumerate(HEADS):
-        table.add_column(head, justify="left" if i == 0 else "right")
+        table.add_column(head, justify="left" if i in (0, len(HEADS) - 1) else "right")
     for row in comparison.rows():
         table.add_row(*row)
     return table
@@ -107,7 +141,7 @@ def terminal_table(comparison: Comparison) -> Table:
 def markdown(comparison: Comparison) -> str:
     """The comparison for the docs."""
     lines = [f"### {comparison.title}", "", "| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * (len(HEADS) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in comparison.rows()]
+    lines += ["| " + " | ".join([*row[:-1], f"`{row[-1]}`".replace("|", "¦")]) + " |" for row in comparison.rows()]
     return "\n".join(lines) + "\n"
 
 

@@ -109,6 +109,17 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return None
 
     # --- clients ------------------------------------------------------------------------------------------
+    def verify(self, path: Path, size_mib: int) -> bool:
+        """Has fio write and verify a disk; False if it is not installed, an error if the data is wrong."""
+        if shutil.which("fio") is None:
+            return False
+        words = ["fio", "--name=verify", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", "--rw=randwrite",
+                 "--bsrange=4k-128k", "--iodepth=16", f"--size={size_mib}M", "--verify=crc32c"]  # fmt: skip
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"fio found wrong data:\n{done.stdout}{done.stderr}")
+        return True
+
     def batching(
         self, name: str, path: Path | None, rw: str, block: int, depth: int, connections: int
     ) -> list[Contender]:

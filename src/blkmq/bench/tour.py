@@ -54,6 +54,14 @@ def verify(driver: Operations, target: str, step: Callable[[], None]) -> int:
         return disk.counters()["nr_ended"]
 
 
+def verify_nbd(console: Console) -> None:
+    """fio writes at random through the NBD door, reads all back, and checks its sums."""
+    with NbdArena() as arena:
+        for name, make in DRIVERS.items():
+            if arena.verify(arena.driver(make()), SIZE_MIB):
+                console.print(f"{name} through NBD: {SIZE_MIB} MiB written by fio, read back, crc32c verified")
+
+
 def run_nbd(console: Console, progress: Progress) -> None:
     """The NBD door beside its peers."""
     missing: set[str] = set()
@@ -90,7 +98,9 @@ def run(console: Console) -> None:
             )
             progress.remove_task(task)
             console.print(terminal_table(comparison))
+        verify_nbd(console)
         run_nbd(console, progress)
     console.print(
-        "spread: fastest and slowest round; against the first: median over the rounds of the first's time / own time"
+        "spread: fastest and slowest round; against the first: median over the rounds of the first's time / own time\n"
+        "rounds: each a dot on the table's scale, the median a |; < is off the scale"
     )
