@@ -101,6 +101,6 @@ def run(console: Console) -> None:
         verify_nbd(console)
         run_nbd(console, progress)
     console.print(
-        "spread: fastest and slowest round; against the first: median over the rounds of the first's time / own time\n"
+        "spread: fastest and slowest round; ratio: median over the rounds of the first's time / own time\n"
         "rounds: each a dot on the table's scale, the median a |; < is off the scale"
     )
