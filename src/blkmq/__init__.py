@@ -13,6 +13,7 @@ A complete driver, and a disk that it makes::
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
@@ -22,6 +23,7 @@ from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
 from blkmq.abi.sizes import SZ_1G, SZ_1K, SZ_1M
 from blkmq.mq.array import Array
 from blkmq.mq.atomic import Atomic
+from blkmq.mq.backing_file import BackingFile
 from blkmq.mq.bad_blocks import BadBlocks
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
@@ -69,6 +71,7 @@ __all__ = [
     "SZ_1M",
     "Array",
     "Atomic",
+    "BackingFile",
     "BadBlocks",
     "BlkEhTimerReturn",
     "BlkStatus",
@@ -87,6 +90,7 @@ __all__ = [
     "Operations",
     "Page",
     "PageStore",
+    "Path",
     "QueueLimits",
     "ReqFlag",
     "ReqOp",

@@ -15,6 +15,7 @@ from blkmq.compiler.numba.build import APART_TYPE, load_apart, load_code
 from blkmq.compiler.numba.printer import print_numba, verbs_of
 from blkmq.dispatch import engine
 from blkmq.dispatch.call import Call
+from blkmq.dispatch.file_worker import serve_files
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.nouns.page_store import page_store_destroy, page_store_get, page_store_get_or_alloc
 from blkmq.dispatch.nouns.records import PageStoreRecord
@@ -26,10 +27,12 @@ from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
 from blkmq.transport.in_process.generator import generate
 
 
-@pytest.mark.parametrize("loop", [serve, serve_works, expire_requests, generate], ids=lambda loop: str(loop.__name__))
+@pytest.mark.parametrize(
+    "loop", [serve, serve_works, serve_files, expire_requests, generate], ids=lambda loop: str(loop.__name__)
+)
 def test_the_engine_loads_what_its_loops_call(loop: Callable[..., Any]) -> None:
     called = set(load_code(loop.__name__, engine.loop_text(loop)).calls)
-    loaded = {*engine.APART, *engine.APART_FOR_SLOT.values(), "nouns.hr_timer"}
+    loaded = {*engine.APART, *engine.APART_FOR_SLOT.values(), "nouns.hr_timer", "nouns.backing_file"}
     assert called
     assert called <= {f"blkmq.dispatch.{name}" for name in loaded}
 

@@ -304,3 +304,34 @@ def test_a_directory_that_others_can_write_is_refused(tmp_path: Path) -> None:
     path.chmod(0o777)
     with pytest.raises(DeviceError, match="only you can write"):
         RuntimeDirectory(path).make()
+
+
+def test_a_file_named_from_here_is_served_from_anywhere(runtime: RuntimeDirectory) -> None:
+    path = Path("disk.img").absolute()
+    path.write_bytes(b"f" * 8192)
+    added = document("add", "loop", "backing_file=disk.img", *INTERPRETED)
+    with NbdClient(added["uris"][0]) as client:
+        assert client.read(4096, 512) == b"f" * 512
+    assert document("show", "loop0")["attributes"]["backing_file"] == str(path)
+    error = run("add", "loop", "backing_file=missing.img", *INTERPRETED, code=2).stderr
+    assert f"backing_file = '{path.parent}/missing.img': No such file or directory" in error
+
+
+@pytest.mark.parametrize("target", ["interpreted", "host"])
+def test_what_was_acknowledged_as_durable_survives_a_kill(runtime: RuntimeDirectory, target: str) -> None:
+    """Writes with FUA, and plain ones before a flush; the process is killed with more of them under way."""
+    path, block, nr_durable = Path("disk.img"), 4096, 24
+    path.write_bytes(bytes(64 * block))
+    added = document("add", "loop", "backing_file=disk.img", "--target", target)
+    with NbdClient(added["uris"][0]) as client:
+        for number in range(nr_durable // 2):
+            client.write(number * block, bytes([number + 1]) * block, nbd.NBD_CMD_FLAG_FUA)
+        for number in range(nr_durable // 2, nr_durable):
+            client.write(number * block, bytes([number + 1]) * block)
+        assert client.ask(nbd.NBD_CMD_FLUSH).error == 0
+        for number in range(nr_durable, 64):
+            client.send(nbd.NBD_CMD_WRITE, number * block, data=bytes([number + 1]) * block)
+        os.kill(added["pid"], signal.SIGKILL)
+    stored = path.read_bytes()
+    for number in range(nr_durable):
+        assert stored[number * block :][:block] == bytes([number + 1]) * block

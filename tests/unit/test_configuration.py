@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_config_is_a_dataclass_of_integers() -> None:
     class Textual:
         label: str = ""
 
-    for config, message in ((NoDataclass, "is no dataclass"), (Textual, "is no sized integer, bool or IntEnum")):
+    for config, message in ((NoDataclass, "is no dataclass"), (Textual, "is no sized integer, bool, IntEnum or Path")):
         driver = type("Odd", (Operations,), {"__annotations__": {"config": config}})
         with pytest.raises(ConfigError, match=message):
             configuration_of(driver, {})
@@ -141,3 +142,31 @@ def test_an_unknown_name_that_resembles_none_gets_them_all() -> None:
     with pytest.raises(ConfigError) as caught:
         Driver(nr=0, x=1)
     assert caught.value.hint == "known attributes: irqmode, size, blocksize, offset, discard, nr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnFileConfig:
+    file: Path  #: where the data is
+    log: Path = Path("disk.log")
+
+
+class OnFile(Operations):
+    config: OnFileConfig
+
+
+def test_a_path_is_the_same_wherever_the_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = configuration_of(OnFile, {"file": "a/b.img"})
+    assert (config.file, config.log) == (tmp_path / "a/b.img", tmp_path / "disk.log")
+    assert configuration_of(OnFile, {"file": Path("/c")}).file == Path("/c")
+    table = [(a.name, a.type_name, a.default, a.minimum, a.const, a.doc) for a in attributes_of(OnFile)]
+    assert table == [
+        ("file", "path", None, None, False, "where the data is"),
+        ("log", "path", Path("disk.log"), None, False, ""),
+    ]
+
+
+@pytest.mark.parametrize("value", ["", "a\0b", 3, b"file"])
+def test_what_is_no_path_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match="is no path"):
+        configuration_of(OnFile, {"file": value})

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""ioctl numbers of block devices, for 64-bit programs.  Header: ``include/uapi/linux/fs.h``, Linux 7.3."""
+"""ioctl numbers of block devices, for 64-bit programs, and flags of ``preadv2`` and ``pwritev2``.
+
+Header: ``include/uapi/linux/fs.h``, Linux 7.3."""
 
 BLKROSET = 0x125D
 BLKROGET = 0x125E
@@ -22,3 +24,6 @@ BLKSECDISCARD = 0x127D
 BLKROTATIONAL = 0x127E
 BLKZEROOUT = 0x127F
 BLKGETDISKSEQ = 0x80081280
+
+RWF_DSYNC = 0x02
+RWF_NOWAIT = 0x08

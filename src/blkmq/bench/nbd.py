@@ -8,6 +8,7 @@ and left out.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 
 import blkmq
 from blkmq.bench.rounds import Contender
+from blkmq.drivers.loop import Loop
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
@@ -81,13 +83,29 @@ class NbdArena(AbstractContextManager["NbdArena"]):
 
     def qemu(self) -> Path | None:
         """QEMU's null device; with ``read-zeroes`` it would send holes, and no data."""
+        return self._qemu(f"null-co,node-name=disk,size={SIZE_MIB << 20}")
+
+    def qemu_file(self, file: Path) -> Path | None:
+        """QEMU's disk on a file, through the page cache."""
+        return self._qemu(f"file,node-name=disk,filename={file},cache.direct=off,discard=unmap")
+
+    def _qemu(self, block: str) -> Path | None:
         path = self._fresh()
-        block = f"null-co,node-name=disk,size={SIZE_MIB << 20}"
         return self._start(
             path,
             ["qemu-storage-daemon", "--blockdev", block, "--nbd-server", f"addr.type=unix,addr.path={path}",
              "--export", "type=nbd,id=disk,node-name=disk,name=,writable=on"],
         )  # fmt: skip
+
+    def file(self) -> Path:
+        """A file full of data that is on its disk, and in the page cache."""
+        file = self._directory / "disk.img"
+        with file.open("wb") as image:
+            for number in range(SIZE_MIB):
+                image.write(bytes([number % 255 + 1]) * (1 << 20))
+            image.flush()
+            os.fsync(image.fileno())
+        return file
 
     def _fresh(self) -> Path:
         return self._directory / f"{len(list(self._directory.iterdir()))}.sock"
@@ -199,6 +217,23 @@ def memory(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contend
     return contenders
 
 
+def file(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
+    """A disk on a file, the same one for all, through the page cache, under the batching client."""
+
+    def contenders(arena: NbdArena) -> list[Contender]:
+        """The peers first."""
+        image = arena.file()
+        servers = {
+            "nbdkit -t 1 file": arena.nbdkit("-t", "1", "file", str(image)),
+            "nbdkit -t 16 file": arena.nbdkit("-t", "16", "file", str(image)),
+            "qemu-storage-daemon file": arena.qemu_file(image),
+            "loop, host": arena.driver(Loop(backing_file=image)),
+        }
+        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, block, depth, 1)]
+
+    return contenders
+
+
 NBD_COMPARISONS: dict[str, Callable[[NbdArena], list[Contender]]] = {
     "NBD, null, 4 KiB reads, depth 32, batching client": null_batching("read", 1),
     "NBD, null, 4 KiB writes, depth 32, batching client": null_batching("write", 1),
@@ -208,4 +243,8 @@ NBD_COMPARISONS: dict[str, Callable[[NbdArena], list[Contender]]] = {
     "NBD, null, 1 MiB reads, depth 8, fio": null_fio("read", 1 << 20, 8),
     "NBD, memory, 4 KiB reads, depth 32, batching client": memory("read", 4096, 32),
     "NBD, memory, 1 MiB writes, depth 8, batching client": memory("write", 1 << 20, 8),
+    "NBD, file, 4 KiB reads, depth 32, batching client": file("read", 4096, 32),
+    "NBD, file, 4 KiB writes, depth 32, batching client": file("write", 4096, 32),
+    "NBD, file, 1 MiB reads, depth 8, batching client": file("read", 1 << 20, 8),
+    "NBD, file, 1 MiB writes, depth 8, batching client": file("write", 1 << 20, 8),
 }

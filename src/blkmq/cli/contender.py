@@ -17,6 +17,7 @@ from blkmq.abi.page import PAGE_SIZE
 from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.errors import BlkmqError, ConfigError, Fault
+from blkmq.transport.file_threads import FileThreads
 from blkmq.transport.in_process.generator import Load, run_load
 from blkmq.transport.work_thread import WorkThread
 
@@ -46,6 +47,7 @@ class Contender:
     target: str
     running: RunningSet
     worker: WorkThread
+    files: FileThreads
     depth: int
     write_percent: int
     nr_requests: int = 0  #: of each round; 0: not found out yet
@@ -63,10 +65,11 @@ class Contender:
         except BaseException:
             running.close()
             raise
-        worker = WorkThread(running)
+        worker, files = WorkThread(running), FileThreads(running)
         worker.start()
+        files.start()
         depth = min(depth, running.tag_set.queue_depth)
-        return cls(target, running, worker, depth, write_percent, nr_requests or 0)
+        return cls(target, running, worker, files, depth, write_percent, nr_requests or 0)
 
     def warm_up(self) -> None:
         """Compiles the load, touches the memory, and finds out how many requests fill a round."""
@@ -101,6 +104,7 @@ class Contender:
     def close(self) -> None:
         self.worker.stop()
         self.worker.join()
+        self.files.stop()
         self.running.close()
 
     # --- what came of it --------------------------------------------------------------------------------------

@@ -117,8 +117,8 @@ def _name_before(words: Sequence[str]) -> str:
 
 
 def example_values(attribute: Attribute) -> list[str]:
-    """All values of an enum or bool, the default of a number."""
-    if attribute.rest.boolean:
+    """All values of an enum or bool, the default of a number or path."""
+    if attribute.boolean:
         return ["Y", "N"]
     if attribute.enum:
         return list(attribute.enum.__members__)

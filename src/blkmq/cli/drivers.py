@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -105,17 +106,26 @@ def attribute_json(attribute: Attribute) -> dict[str, Any]:
         "range": _range(attribute),
         "unit": attribute.unit,
         "members": {n: int(member) for n, member in attribute.enum.__members__.items()} if attribute.enum else None,
-        "default": default if default is None or attribute.rest.boolean else int(default),
+        "default": plain_value(attribute, default),
         "mode": attribute.const,
         "doc": attribute.doc,
     }
 
 
-def spelled_value(attribute: Attribute, value: int | None) -> str:
+def plain_value(attribute: Attribute, value: int | Path | None) -> int | str | None:
+    """A value for programs: null, true or false, a number, or a path's text."""
+    if value is None or attribute.boolean:
+        return bool(value) if value is not None else None
+    return int(value) if isinstance(value, int) else str(value)
+
+
+def spelled_value(attribute: Attribute, value: int | Path | None) -> str:
     """A value as the command line takes it."""
     if value is None:
         return "required"
-    if attribute.rest.boolean:
+    if isinstance(value, Path):
+        return str(value)
+    if attribute.boolean:
         return "Y" if value else "N"
     if attribute.enum and value in list(attribute.enum):
         return attribute.enum(value).name
@@ -123,10 +133,12 @@ def spelled_value(attribute: Attribute, value: int | None) -> str:
 
 
 def _range(attribute: Attribute) -> str:
-    if attribute.rest.boolean:
+    if attribute.boolean:
         return "N, Y"
     if attribute.enum:
         return ", ".join(f"{name} ({int(member)})" for name, member in attribute.enum.__members__.items())
+    if attribute.minimum is None or attribute.maximum is None:
+        return attribute.range or "-"
     return attribute.range or f"{_number(attribute.minimum)}..{_number(attribute.maximum)}"
 
 

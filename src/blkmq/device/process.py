@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from blkmq.device.control import ControlThread
@@ -101,11 +102,10 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
 
     running = disks[0]._door.running
     driver = running.disks[0].driver
+    values = {attribute.name: getattr(driver.config, attribute.name) for attribute in attributes_of(type(driver))}
     return {
         **asdict(record),
-        "attributes": {
-            attribute.name: int(getattr(driver.config, attribute.name)) for attribute in attributes_of(type(driver))
-        },
+        "attributes": {name: str(value) if isinstance(value, Path) else int(value) for name, value in values.items()},
         "disks": [
             {"name": disk.name, "uri": disk.uri, "size": disk.size, "block_size": disk.block_size} for disk in disks
         ],

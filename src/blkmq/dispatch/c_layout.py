@@ -12,10 +12,12 @@ from functools import cache
 
 from blkmq.abi.block_blk import BLK_DEV_MAX_SECTORS
 from blkmq.abi.page import PAGE_SHIFT, PAGE_SIZE
-from blkmq.dispatch import ownership
+from blkmq.dispatch import file_io, ownership
 from blkmq.dispatch.call import NR_HELD_MAX, Call
+from blkmq.dispatch.file_io import FileIoRecord
+from blkmq.dispatch.file_queue import FileQueueRecord
 from blkmq.dispatch.hw_queue import HwQueueRecord
-from blkmq.dispatch.nouns import page_store, xarray
+from blkmq.dispatch.nouns import backing_file, page_store, xarray
 from blkmq.dispatch.nouns.records import NOUN_RECORDS
 from blkmq.dispatch.nouns.segment import BYTES_PER_FUEL
 from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, SegmentRecord
@@ -35,6 +37,8 @@ RECORDS: dict[str, type[ctypes.Structure]] = {
     "request": RequestRecord,
     "piece": SegmentRecord,
     "disk": DiskRecord,
+    "file_queue": FileQueueRecord,
+    "file_io": FileIoRecord,
     "report": ReportRecord,
     "tag_set": TagSetView,
     "limits": LimitsView,
@@ -76,6 +80,9 @@ NUMBERS: dict[str, int] = {
     "NODE_SLOTS": xarray.NODE_SLOTS,
     "XARRAY_VALUE_END": xarray.VALUE_END,
     "NR_RANGES_MAX": NR_RANGES_MAX,
+    **{f"FILE_{name}": getattr(file_io, name) for name in ("READ", "WRITE", "FLUSH", "DISCARD", "WRITE_ZEROES")},
+    **{name: getattr(backing_file, name) for name in ("BLOCK_SIZE_MAX", "MODE_READ_ONLY", "MODE_DIRECT_IO")},
+    "MODE_BLOCK_SHIFT": backing_file.MODE_BLOCK_SHIFT,
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blkmq.compiler.numba.build import apart_text, begin_code, is_being_compiled, is_compiled, load_apart, load_code
 from blkmq.compiler.numba.builder import BUILDER
+from blkmq.dispatch.file_worker import serve_files
 from blkmq.dispatch.hctx import serve
 from blkmq.dispatch.timeout import expire_requests
 from blkmq.dispatch.worker import serve_works
@@ -62,7 +63,7 @@ def load_files(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs queues and works, ``(call_address, until_nsec)``, and timeouts, ``(call_address, now_nsec)``."""
+    """What runs queues, works and file I/O, ``(address, until_nsec)``, and timeouts, ``(call_address, now_nsec)``."""
 
     ready: Callable[[Loop], Loop]  #: makes a loop's function callable
 
@@ -75,12 +76,21 @@ class Engine:
         return self.ready(serve_works)
 
     @cached_property
+    def serve_files(self) -> Loop:
+        return self.ready(serve_files)
+
+    @cached_property
     def expire_requests(self) -> Loop:
         return self.ready(expire_requests)
 
     def can_expire_requests(self) -> bool:
         """Whether ``expire_requests`` is ready to be loaded; if not, another process is at it."""
         return self is INTERPRETED or not is_being_compiled(expire_requests.__name__, loop_text(expire_requests))
+
+    def begin_serve_files(self) -> None:
+        """Has another process compile ``serve_files``, which nobody waits for yet."""
+        if self is not INTERPRETED:
+            begin_code(serve_files.__name__, loop_text(serve_files), nice=True)
 
 
 BUILDER.preload |= {__name__, f"{__package__}.verbs"}

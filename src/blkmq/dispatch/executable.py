@@ -128,6 +128,9 @@ class CompiledDriver:
         for disk, driver in zip(running.disks, drivers, strict=True):
             self._set_defaults("", disk.record.driver, 1)
             state = self.records[""].from_address(disk.record.driver)
+            for field in self.program.record("").fields:
+                if field.noun == "BackingFile":
+                    running.files.prepare(getattr(state, field.name), field.name, driver.config)
             for field in self.program.record("config").fields:
                 if hasattr(state, "config"):
                     setattr(state.config, field.name, int(getattr(driver.config, field.name)))

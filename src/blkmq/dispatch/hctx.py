@@ -26,6 +26,7 @@ from blkmq.dispatch.callback import (
     has_callback,
 )
 from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, HwQueueRecord, queue_at
+from blkmq.dispatch.nouns.backing_file import run_file_ios
 from blkmq.dispatch.nouns.hr_timer import run_timers
 from blkmq.dispatch.ownership import (
     COMPLETED,
@@ -307,6 +308,8 @@ def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
         run_timers(call, tag_set, queue)
     if atomic_load(queue, "completed") != 0:
         run_completions(call, tag_set, queue)
+    if atomic_load(queue, "file_ios") != 0:
+        run_file_ios(call, tag_set, queue)
 
 
 @hot
@@ -328,6 +331,7 @@ def has_news(queue: HwQueueRecord) -> bool:
     return (
         has_ended(queue)
         or atomic_load(queue, "completed") != 0
+        or atomic_load(queue, "file_ios") != 0
         or (atomic_load(queue, "kicked") != 0 and queue.stopped == 0)
     )
 

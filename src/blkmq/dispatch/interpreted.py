@@ -28,6 +28,7 @@ from blkmq.dispatch.hctx import OK, accept, is_busy
 from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, queue_at
 from blkmq.dispatch.interpreted_locks import LOCKS, LockOrders, release_all
 from blkmq.dispatch.interpreted_nouns import (
+    InterpretedBackingFile,
     InterpretedHrTimer,
     InterpretedHwCtx,
     InterpretedPageStore,
@@ -162,6 +163,9 @@ class InterpretedDriver:
         for disk, given in zip(running.disks, drivers, strict=True):
             disk.gen_disk = LiveGenDisk(disk.record)
             driver = interpret(copy.copy(given), partial(self._make, ctypes.addressof(disk.record)))
+            for name, file in vars(driver).items():
+                if isinstance(file, InterpretedBackingFile):
+                    running.files.prepare(file.record, name, given.config)
             for name, value in (("disk", disk.gen_disk), ("tag_set", running.tag_set), ("shared", shared)):
                 object.__setattr__(driver, name, value)
             self.drivers[ctypes.addressof(disk.record)] = driver
@@ -172,6 +176,8 @@ class InterpretedDriver:
             return InterpretedHrTimer(self, field.slot, disk)
         if field.noun == "Work":
             return InterpretedWork(self, field.slot, disk)
+        if field.noun == "BackingFile":
+            return InterpretedBackingFile(self)
         if field.noun == "PageStore":
             return InterpretedPageStore()
         if field.noun == "RequestList":

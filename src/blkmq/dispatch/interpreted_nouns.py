@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch import request_verbs as verbs
 from blkmq.dispatch.call import Call, burn
+from blkmq.dispatch.nouns import backing_file
 from blkmq.dispatch.nouns.hr_timer import hr_timer_cancel, hr_timer_start
-from blkmq.dispatch.nouns.records import HrTimerRecord, WorkRecord
+from blkmq.dispatch.nouns.records import BackingFileRecord, HrTimerRecord, WorkRecord
 from blkmq.dispatch.nouns.request_list import (
     request_list_add_tail,
     request_list_at,
@@ -40,7 +41,9 @@ from blkmq.dispatch.ownership import pin, unpin
 from blkmq.dispatch.report import OUTSIDE, TEXT
 from blkmq.dispatch.request import INDEX_MASK, request_at, segment_at
 from blkmq.dispatch.tag_set import DiskRecord, disk_at, tag_set_at
+from blkmq.mq.backing_file import BackingFile
 from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.errno import Errno
 from blkmq.mq.errors import ERROR_OF_FAULT, AbsentError, DriverIndexError, Fault, StaleRequestError
 from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hctx_type import HctxType
@@ -333,6 +336,45 @@ class InterpretedWork(Work):
         if call.slot == OUTSIDE:
             call.disk_address = self.disk
         return work_queue(call, self.record, handle, self.slot)
+
+
+class InterpretedBackingFile(BackingFile):
+    """A file whose record is the engine's."""
+
+    def __init__(self, home: InterpretedDriver) -> None:
+        self.record = BackingFileRecord()
+        self.home = home
+
+    def open(self, read_only: bool, direct_io: bool, begin: int, block_size: int) -> Errno:
+        arguments = bool(read_only), bool(direct_io), index(begin), index(block_size)
+        return Errno(run_at(self.home, backing_file.backing_file_open, self.record, *arguments))
+
+    def size(self) -> int:
+        return self.record.size
+
+    def is_read_only(self) -> bool:
+        return bool(self.record.read_only)
+
+    def can_discard(self) -> bool:
+        return bool(self.record.can_discard)
+
+    def read(self, rq: Request, position: int) -> None:
+        self._submit(backing_file.backing_file_read, rq, index(position))
+
+    def write(self, rq: Request, position: int) -> None:
+        self._submit(backing_file.backing_file_write, rq, index(position))
+
+    def flush(self, rq: Request) -> None:
+        self._submit(backing_file.backing_file_flush, rq)
+
+    def discard(self, rq: Request, position: int) -> None:
+        self._submit(backing_file.backing_file_discard, rq, index(position))
+
+    def write_zeroes(self, rq: Request, position: int) -> None:
+        self._submit(backing_file.backing_file_write_zeroes, rq, index(position))
+
+    def _submit(self, verb: Callable[..., None], rq: Request, *position: int) -> None:
+        run_at(self.home, verb, self.record, handle_of(self.home, rq), *position)
 
 
 class LimitedRequestList(RequestList):

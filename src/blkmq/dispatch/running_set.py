@@ -19,15 +19,20 @@ from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.callback import FUEL_CONTROL, FUEL_DATA
 from blkmq.dispatch.executable import Executable
+from blkmq.dispatch.file_io import BOUNCE_BYTES, NR_ERRNOS, ZEROES_BYTES, FileIoRecord
+from blkmq.dispatch.file_queue import FileQueueRecord
+from blkmq.dispatch.file_worker import FileWorkerRecord
 from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.nouns.lock import release_held
 from blkmq.dispatch.nouns.records import RequestListRecord
+from blkmq.dispatch.open_files import OpenFiles
 from blkmq.dispatch.ownership import FREE, IDLE, STATE_SHIFT, report
 from blkmq.dispatch.report import Report, read_reports
 from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, SegmentRecord
 from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetRecord
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view, read_view
+from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.mq.gen_disk import GenDisk
@@ -82,6 +87,7 @@ class RunningSet:
     def __init__(self, drivers: Sequence[Operations], executable: Executable) -> None:
         self.executable = executable
         self.memory = Memory()
+        self.files = OpenFiles()
         self.tag_set = TagSet()
         self._undo: list[tuple[str, int, int]] = []  #: exit callbacks that are due, with disk and argument
         self._fds: list[int] = []
@@ -209,6 +215,8 @@ class RunningSet:
 
     def refusal(self, name: str, result: int) -> BlkmqError:
         """The error for a negative errno that a control callback returned."""
+        if self.files.refusal is not None and self.files.refusal.errno == -result:
+            return self.files.refusal
         known = {int(errno): errno.name for errno in Errno}
         return ConfigError(name, known.get(result, str(result)), "the driver refused",
                            hint=f"look at what {name} checks in the driver")  # fmt: skip
@@ -253,6 +261,7 @@ class RunningSet:
         record = self.record
         record.requests = self.memory.take(record.nr_requests * ctypes.sizeof(RequestRecord))
         record.pdus = self.memory.take(record.nr_requests * record.pdu_size)
+        self._make_file_queue()
         segments = self.memory.take(record.nr_requests * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64))
         self.requests = (RequestRecord * record.nr_requests).from_address(record.requests)
         self.executable.make_queues_and_requests(self)
@@ -265,6 +274,24 @@ class RunningSet:
             free = (ctypes.c_int64 * record.queue_depth).from_address(queue.free_tags)
             free[record.queue_depth - 1 - request.tag] = index  # tag 0 first
             queue.nr_free += 1
+
+    def _make_file_queue(self) -> None:
+        self.record.file_queue = self.memory.take(ctypes.sizeof(FileQueueRecord))
+        self.file_queue = FileQueueRecord.from_address(self.record.file_queue)
+        self.file_queue.ios = self.memory.take(self.record.nr_requests * ctypes.sizeof(FileIoRecord))
+        self.file_queue.ring = self.memory.take(self.record.nr_requests * WORD_BYTES)
+        self.file_queue.capacity = self.record.nr_requests
+        self.file_queue.statuses = self.memory.take(NR_ERRNOS * WORD_BYTES)
+        statuses = (ctypes.c_int64 * NR_ERRNOS).from_address(self.file_queue.statuses)
+        statuses[:] = [BlkStatus.from_errno(-number) for number in range(NR_ERRNOS)]
+
+    def make_file_worker(self) -> int:
+        """What ``engine.serve_files`` takes, for one more thread."""
+        worker = FileWorkerRecord.from_address(self.memory.take(ctypes.sizeof(FileWorkerRecord)))
+        worker.call = ctypes.addressof(self.make_call(may_sleep=True))
+        worker.bounce = self.memory.take(BOUNCE_BYTES)
+        worker.zeroes = self.memory.take(ZEROES_BYTES)
+        return ctypes.addressof(worker)
 
     def _init(self) -> None:
         """Requests come with the tag set, queues with its disks. C: ``blk_mq_alloc_tag_set``, ``blk_mq_alloc_disk``."""
@@ -337,6 +364,7 @@ class RunningSet:
         with self._control_lock:
             self._is_closed = True
         self.executable.release(self)
+        self.files.close()
         self._keep_counts()
         self.memory.close()
         for fd in self._fds:

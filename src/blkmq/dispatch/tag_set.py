@@ -29,6 +29,7 @@ class TagSetRecord(Record):
     spare: s32
     works: s64  #: index + 1 … head of the list of queued Work, an address; a stack
     work_fd: s64  #: eventfd that wakes a worker
+    file_queue: s64  #: its FileQueueRecord
     removal_nsec: s64  #: when what is still under way ends, whatever the driver says; 0: the disks stay
     nr_errors: s64  #: errors that escaped callbacks
     nr_stale_ends: s64  #: ends of requests that were ended already

@@ -11,6 +11,17 @@ from blkmq.dispatch.nouns.atomic import (
     atomic64_store,
     atomic64_xchg,
 )
+from blkmq.dispatch.nouns.backing_file import (
+    backing_file_can_discard,
+    backing_file_discard,
+    backing_file_flush,
+    backing_file_is_read_only,
+    backing_file_open,
+    backing_file_read,
+    backing_file_size,
+    backing_file_write,
+    backing_file_write_zeroes,
+)
 from blkmq.dispatch.nouns.bad_blocks import bad_blocks_clear, bad_blocks_first_bad, bad_blocks_set
 from blkmq.dispatch.nouns.hr_timer import hr_timer_cancel, hr_timer_start
 from blkmq.dispatch.nouns.lock import mutex_enter, mutex_exit, spin_lock_enter, spin_lock_exit

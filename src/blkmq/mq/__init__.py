@@ -47,6 +47,8 @@ several queues reach does (``with self.lock:``).
 **Later.**  A ``Pdu`` is the driver's own data for each request, a ``Hw`` for each hardware queue, a ``Shared`` for the
 tag set.  An ``HrTimer`` or ``Work`` in a ``Pdu`` calls the method that has its name, with the request.
 
+**Files.**  A ``BackingFile`` takes a request, does with a file what is asked for, and ends it.
+
 **Twins.**  Every noun names its C and its Rust twin, and has their names and numbers (Linux 7.3).  ``blkmq ops DRIVER``
 shows all callbacks.  The order of the files to read: ``operations``, ``request``, ``segment``, ``page_store``, then
 what you need.

@@ -16,6 +16,7 @@ import re
 from dataclasses import MISSING, dataclass
 from enum import IntEnum
 from functools import cache
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from blkmq.mq.at_rest import AtRest, at_rest
@@ -29,33 +30,39 @@ class Attribute:
     """One attribute of a driver, for tables, command lines, module parameters and configfs."""
 
     name: str
-    rest: AtRest  #: size, or enum, or bool
-    default: int | None  #: None: it must be given
+    rest: AtRest | None  #: size, or enum, or bool; None: a path, which is for the control path alone
+    default: int | Path | None  #: None: it must be given
     doc: str  #: its ``#:`` comment: what it does
     unit: str = ""  #: ``#: … [MiB]``
     range: str = ""  #: the useful values, where the type takes more: ``#: … [bytes, 512..65536]``
 
     @property
     def type_name(self) -> str:
-        """``u32``, ``bool``, or the enum's name."""
-        return str(self.rest)
+        """``u32``, ``bool``, the enum's name, or ``path``."""
+        return str(self.rest or "path")
 
     @property
     def const(self) -> bool:
         """Whether it is a mode (``Const[...]``), which may be compiled in."""
-        return self.rest.const
+        return self.rest is not None and self.rest.const
+
+    @property
+    def boolean(self) -> bool:
+        return self.rest is not None and self.rest.boolean
 
     @property
     def enum(self) -> type[IntEnum] | None:
-        return self.rest.enum
+        return self.rest.enum if self.rest else None
 
     @property
-    def minimum(self) -> int:
-        return self.rest.minimum
+    def minimum(self) -> int | None:
+        """The least value; None of a path."""
+        return self.rest.minimum if self.rest else None
 
     @property
-    def maximum(self) -> int:
-        return self.rest.maximum
+    def maximum(self) -> int | None:
+        """The greatest value; None of a path."""
+        return self.rest.maximum if self.rest else None
 
 
 def config_class_of(driver: type) -> type | None:
@@ -85,12 +92,12 @@ def _attributes_of_config(config: type) -> tuple[Attribute, ...]:
     attributes = []
     for field in dataclasses.fields(config):
         rest = at_rest(hints[field.name])
-        if rest is None:
+        if rest is None and hints[field.name] is not Path:
             raise ConfigError(
                 f"{config.__name__}.{field.name}",
                 hints[field.name],
-                "is no sized integer, bool or IntEnum",
-                hint="write u32, u64, bool, Const[u8] … from blkmq",
+                "is no sized integer, bool, IntEnum or Path",
+                hint="write u32, u64, bool, Const[u8] … from blkmq, or Path from pathlib",
             )
         default = None if field.default is MISSING else field.default
         attributes.append(Attribute(field.name, rest, default, *_parts(docs.get(field.name, ""))))
@@ -106,7 +113,7 @@ def _parts(comment: str) -> tuple[str, str, str]:
 def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
     """The driver's configuration, from attributes by name; None for a driver without ``config``.
 
-    Values may be integers, bools, enum members, or strings of these as a command line has them.  An unknown
+    Values may be integers, bools, enum members, paths, or strings of these as a command line has them.  An unknown
     name, a missing one, a value out of range, and what the dataclass's own ``check()`` refuses, are ConfigErrors.
     The hint for an unknown name may be the dataclass's own: ``instead = (("gb", "give size, in MiB"),)``.
     """
@@ -120,7 +127,7 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
         value = attributes.get(name, attribute.default)
         if value is None:
             raise ConfigError(name, None, f"{driver.__name__} needs it", hint=f"give {name}=…")
-        values[name] = _entering(attribute, value)
+        values[name] = _path(name, value) if attribute.rest is None else _entering(attribute, attribute.rest, value)
     config = config_class_of(driver)
     if config is None:
         return None
@@ -180,8 +187,15 @@ def _near(name: str, known: list[str]) -> str:
     return "known attributes: " + ", ".join(known) if known else "it has no attributes"
 
 
-def _entering(attribute: Attribute, value: object) -> int:
-    name, rest = attribute.name, attribute.rest
+def _path(name: str, value: object) -> Path:
+    """A path that stays the same wherever the process goes."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ConfigError(name, value, "is no path", hint="give the path of a file")
+    return Path(value).absolute()
+
+
+def _entering(attribute: Attribute, rest: AtRest, value: object) -> int:
+    name = attribute.name
     number = _parsed(attribute, value) if isinstance(value, str) else value
     if not isinstance(number, int):
         raise ConfigError(name, value, f"is no {rest}", hint=_values(attribute))
@@ -197,7 +211,7 @@ def _entering(attribute: Attribute, value: object) -> int:
 
 def _parsed(attribute: Attribute, text: str) -> int | None:
     word = text.strip()
-    if attribute.rest.boolean:
+    if attribute.boolean:
         return True if word.lower() in _TRUE else False if word.lower() in _FALSE else None
     if attribute.enum and word.upper() in attribute.enum.__members__:
         return attribute.enum[word.upper()]
@@ -210,7 +224,7 @@ def _parsed(attribute: Attribute, text: str) -> int | None:
 def _values(attribute: Attribute) -> str:
     if attribute.enum:
         return "one of " + ", ".join(f"{name} ({int(member)})" for name, member in attribute.enum.__members__.items())
-    if attribute.rest.boolean:
+    if attribute.boolean:
         return "Y or N"
     words = f"an integer {attribute.range or f'{attribute.minimum}..{attribute.maximum}'}"
     words += f" ({attribute.unit})" if attribute.unit else ""

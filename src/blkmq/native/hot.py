@@ -73,10 +73,11 @@ def is_hot(function: Callable[..., Any]) -> bool:
 
 def enable() -> None:
     """Makes all hot functions and the native verbs known to Numba; may be called again after imports."""
-    from blkmq.native import compiled, socket_twins, twins
+    from blkmq.native import compiled, file_twins, socket_twins, twins
 
     twins.register()
     socket_twins.register()
+    file_twins.register()
     for function, options in _functions.items():
         if function not in _enabled:
             _enabled.add(function)

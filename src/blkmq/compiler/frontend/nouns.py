@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from blkmq.compiler.program import Absent, Bool, Expr, Field, Int, Kind, Record, Root, Type
 from blkmq.mq.at_rest import AtRest, at_rest
 from blkmq.mq.atomic import Atomic
+from blkmq.mq.backing_file import BackingFile
 from blkmq.mq.bad_blocks import BadBlocks
 from blkmq.mq.gen_disk import GenDisk
 from blkmq.mq.hd_geometry import HdGeometry
@@ -57,7 +58,9 @@ SINGLES: dict[type, Root] = {
 #: What a field can be, besides integers.
 FIELD_NOUNS: dict[str, type] = {
     noun.__name__: noun
-    for noun in (PageStore, XArray, BadBlocks, Atomic, SpinLock, Mutex, HrTimer, Work, RequestList, Request)
+    for noun in (
+        PageStore, XArray, BadBlocks, Atomic, SpinLock, Mutex, HrTimer, Work, RequestList, Request, BackingFile,
+    )
 }  # fmt: skip
 LOCKS = ("SpinLock", "Mutex")
 CALLERS = ("HrTimer", "Work")  #: they call the driver's method that has their field's name

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
 from blkmq.compiler.frontend.nouns import CALLERS, FIELD_NOUNS, integer_field
@@ -25,7 +26,7 @@ NOUNS_IN: dict[str, frozenset[str]] = {
     "config": frozenset(),
     "pdu": frozenset({"HrTimer", "Work", "Atomic", "Request"}),
     "hw": frozenset({"Atomic", "Request", "SpinLock", "Mutex", "RequestList", "XArray"}),
-    "shared": frozenset(FIELD_NOUNS) - frozenset(CALLERS),
+    "shared": frozenset(FIELD_NOUNS) - {*CALLERS, "BackingFile"},
     "": frozenset(FIELD_NOUNS),
 }
 DRIVER = 1  #: index of the driver's own record among the five
@@ -108,7 +109,7 @@ def _record(cls: type | None, name: str, role: str, refusals: list[Refusal]) -> 
     fields = []
     for field_name, annotation in hints.items():
         is_constant = annotation in (ClassVar, Final) or get_origin(annotation) in (ClassVar, Final)
-        if is_constant or (not role and field_name in INHERITED):
+        if is_constant or (not role and field_name in INHERITED) or (role == "config" and annotation is Path):
             continue
         field = _field(cls, field_name, annotation, NOUNS_IN[role], docs.get(field_name, ""), arrays=role != "config")
         if isinstance(field, Field):

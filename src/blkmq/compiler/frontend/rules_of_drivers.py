@@ -59,8 +59,8 @@ DRIVERS: tuple[tuple[str, str, str, str, str], ...] = (
      "nr_reads: int"),
     ("noun-place", "class",
      "this noun cannot lie there",
-     ("config: integers only; Pdu: HrTimer, Work, Atomic, Request; Hw: SpinLock, Mutex, Atomic, RequestList, "
-      "XArray, Request; Shared: all but HrTimer and Work; the driver: all"),
+     ("config: integers and paths; Pdu: HrTimer, Work, Atomic, Request; Hw: SpinLock, Mutex, Atomic, RequestList, "
+      "XArray, Request; Shared: all but HrTimer, Work and BackingFile; the driver: all"),
      """
      class Pdu:
          store: PageStore

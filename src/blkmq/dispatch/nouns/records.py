@@ -76,6 +76,20 @@ class RequestListRecord(Record):
     tail: s64  #: ever added
 
 
+class BackingFileRecord(Record):
+    """An open file; the path is Python's (``dispatch/open_files.py``)."""
+
+    fd: s64  #: 0: not open
+    size: s64  #: bytes, when it was opened
+    begin: s64  #: where the disk begins in it [bytes]
+    read_only: s64
+    can_discard: s64
+    direct: s64  #: what memory must be aligned to, past the page cache [bytes]; 0: through it
+    always_waits: s64  #: bit per verb that the file system does not do without waiting: RWF_NOWAIT is EOPNOTSUPP
+    slow_until_nsec: s64  #: until then its verbs that may wait are left to threads
+    opener: s64  #: address of what opens it: (this record, mode) -> 0 or a negative errno
+
+
 class KeptRequestRecord(Record):
     handle: s64
 
@@ -90,5 +104,6 @@ NOUN_RECORDS: dict[str, type[Record]] = {
     "Work": WorkRecord,
     "BadBlocks": BadBlocksRecord,
     "RequestList": RequestListRecord,
+    "BackingFile": BackingFileRecord,
     "Request": KeptRequestRecord,
 }

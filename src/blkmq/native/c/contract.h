@@ -22,7 +22,7 @@
  *
  *   struct blkmq_page_store, blkmq_xarray, blkmq_bad_blocks, blkmq_atomic,
  *   blkmq_spin_lock, blkmq_mutex, blkmq_hr_timer, blkmq_work,
- *   blkmq_request_list, blkmq_kept_request
+ *   blkmq_request_list, blkmq_backing_file, blkmq_kept_request
  *
  * Records with the fields of mq.TagSet, mq.QueueLimits and mq.GenDisk by name:
  *
@@ -289,6 +289,26 @@ static inline bool blkmq_request_list_empty(struct blkmq_call *call, struct blkm
 static inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
 						 struct blkmq_io_completion_batch *batch,
 						 struct blkmq_rq rq, s64 status);
+
+/* --- BackingFile: a verb submits a started request, and the runtime ends it; INDEX if the
+ * position is negative, ABSENT if the file is not open, STATE if the request is not the
+ * driver's, or with a file already.  open sleeps; it returns 0 or a negative errno -------- */
+
+static inline s64 blkmq_backing_file_open(struct blkmq_call *call, struct blkmq_backing_file *file,
+					  bool read_only, bool direct_io, s64 begin, s64 block_size);
+static inline s64 blkmq_backing_file_size(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline bool blkmq_backing_file_is_read_only(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline bool blkmq_backing_file_can_discard(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline void blkmq_backing_file_read(struct blkmq_call *call, struct blkmq_backing_file *file,
+					   struct blkmq_rq rq, s64 position);
+static inline void blkmq_backing_file_write(struct blkmq_call *call, struct blkmq_backing_file *file,
+					    struct blkmq_rq rq, s64 position);
+static inline void blkmq_backing_file_flush(struct blkmq_call *call, struct blkmq_backing_file *file,
+					    struct blkmq_rq rq);
+static inline void blkmq_backing_file_discard(struct blkmq_call *call, struct blkmq_backing_file *file,
+					      struct blkmq_rq rq, s64 position);
+static inline void blkmq_backing_file_write_zeroes(struct blkmq_call *call, struct blkmq_backing_file *file,
+						   struct blkmq_rq rq, s64 position);
 
 /* --- HwCtx, TagSet, GenDisk, time -------------------------------------------------------- */
 

@@ -21,6 +21,7 @@ from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
+from blkmq.transport.file_threads import FileThreads
 from blkmq.transport.in_process.operation import Operation
 from blkmq.transport.in_process.queue_thread import QueueThread
 from blkmq.transport.in_process.timeout_thread import TimeoutThread
@@ -38,9 +39,11 @@ class Door:
         self.queues = [QueueThread(running, index) for index in range(running.tag_set.nr_hw_queues)]
         self.worker = WorkThread(running)
         self.timeouts = TimeoutThread(running, self.queues)
+        self.files = FileThreads(running)
         self.open = True
         for thread in (*self.queues, self.worker, self.timeouts):
             thread.start()
+        self.files.start()
         self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
         try:
             for disk in self.disks:
@@ -61,6 +64,7 @@ class Door:
             thread.stop()
         for thread in self.queues:
             thread.join()
+        self.files.stop()
         for other in (self.worker, self.timeouts):
             other.stop()
             other.join()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.hctx_type import HctxType
+from blkmq.transport.file_threads import FileThreads
 from blkmq.transport.in_process.timeout_thread import TimeoutThread
 from blkmq.transport.nbd.address import Address, UnixAddress, bound
 from blkmq.transport.nbd.disk import NbdDisk
@@ -57,12 +58,14 @@ class Door:
             self._reception.ports = self.ports
             self._worker = WorkThread(running)
             self._timeouts = TimeoutThread(running)
+            self._files = FileThreads(running)
             self.disks = [NbdDisk(self, index) for index in range(len(running.disks))]
             for index in range(len(running.disks)):
                 running.open_disk(index)
             for thread in (*self.ports, self._worker, self._timeouts, self._reception):
                 thread.start()
                 self._threads.append(thread)
+            self._files.start()
         except BaseException:
             self.close()
             raise
@@ -99,6 +102,8 @@ class Door:
         for thread in (*started, *([reception] if reception in self._threads else [])):
             if thread is not None:
                 thread.join()
+        if hasattr(self, "_files"):
+            self._files.stop()
         for name in ("_worker", "_timeouts"):
             other = getattr(self, name, None)
             if other in self._threads:

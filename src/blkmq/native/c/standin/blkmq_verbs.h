@@ -20,6 +20,7 @@
 #include "hr_timer.h"
 #include "work.h"
 #include "request_list.h"
+#include "backing_file.h"
 #include "entry.h"
 
 #endif

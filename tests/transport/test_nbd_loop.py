@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""A disk on a file through the NBD door: what a client asks for reaches the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from blkmq.abi import nbd
+from blkmq.drivers.loop import Loop
+from tests.transport.conftest import Serve
+from tests.transport.nbd_client import NbdClient
+
+MIB = 1 << 20
+FUA, NO_HOLE = nbd.NBD_CMD_FLAG_FUA, nbd.NBD_CMD_FLAG_NO_HOLE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "disk.img"
+    path.write_bytes(os.urandom(4 * MIB))
+    return path
+
+
+def test_small_and_large_transfers(serve: Serve, path: Path) -> None:
+    with NbdClient(serve(Loop(backing_file=path)).uri) as client:
+        assert client.info.size == 4 * MIB
+        assert client.read(0, 4 * MIB) == path.read_bytes()
+        for offset, nr_bytes, flags in ((0, 512, 0), (1536, 4096, FUA), (70_144, 65_536, 0), (MIB, 2 * MIB + 512, 0)):
+            data = os.urandom(nr_bytes)
+            client.write(offset, data, flags)
+            assert client.read(offset, nr_bytes) == data
+            assert path.read_bytes()[offset : offset + nr_bytes] == data
+
+
+def test_many_at_once_over_two_connections(serve: Serve, path: Path) -> None:
+    disk = serve(Loop(backing_file=path))
+    data = os.urandom(MIB)
+    with NbdClient(disk.uri) as one, NbdClient(disk.uri) as other:
+        clients = (one, other)
+        asked = []
+        for number, offset in enumerate(range(0, MIB, 16384)):
+            flags = FUA if number % 5 == 0 else 0
+            client = clients[number % 2]
+            asked.append((client, client.send(nbd.NBD_CMD_WRITE, offset, flags=flags, data=data[offset:][:16384])))
+        assert [client.receive(cookie).error for client, cookie in asked] == [0] * len(asked)
+        assert one.ask(nbd.NBD_CMD_FLUSH).error == 0
+        assert other.read(0, MIB) == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "is_hole"),
+    [
+        (nbd.NBD_CMD_TRIM, 0, True),
+        (nbd.NBD_CMD_TRIM, FUA, True),
+        (nbd.NBD_CMD_WRITE_ZEROES, 0, True),
+        (nbd.NBD_CMD_WRITE_ZEROES, NO_HOLE | FUA, False),
+    ],
+)
+def test_trim_and_zeroes(serve: Serve, path: Path, kind: int, flags: int, is_hole: bool) -> None:
+    with NbdClient(serve(Loop(backing_file=path)).uri) as client:
+        before = path.read_bytes()
+        assert client.ask(nbd.NBD_CMD_FLUSH).error == 0
+        full = path.stat().st_blocks
+        assert client.ask(kind, MIB, 2 * MIB, flags).error == 0
+        assert client.read(0, 4 * MIB) == before[:MIB] + bytes(2 * MIB) + before[3 * MIB :]
+        assert (path.stat().st_blocks < full) is is_hole
+
+
+def test_a_read_only_file(serve: Serve, path: Path) -> None:
+    with NbdClient(serve(Loop(backing_file=path, ro=True)).uri) as client:
+        assert client.info.flags & nbd.NBD_FLAG_READ_ONLY
+        assert client.ask(nbd.NBD_CMD_WRITE, 0, data=bytes(512)).error == nbd.NBD_EPERM
+        assert client.read(0, 512) == path.read_bytes()[:512]
+
+
+def test_a_truncated_and_a_full_file(serve: Serve, path: Path) -> None:
+    disk = serve(Loop(backing_file=path))
+    with NbdClient(disk.uri) as client:
+        os.truncate(path, MIB)
+        assert client.ask(nbd.NBD_CMD_READ, MIB, 512).error == nbd.NBD_EIO
+        assert client.read(0, 512) == path.read_bytes()[:512]
+        (fd,) = disk._door.running.files._fds
+        full = os.open("/dev/full", os.O_RDWR)
+        os.dup2(full, fd)
+        os.close(full)
+        assert client.ask(nbd.NBD_CMD_WRITE, 0, data=bytes(512)).error == nbd.NBD_ENOSPC
+        assert client.ask(nbd.NBD_CMD_WRITE, 0, data=bytes(MIB)).error == nbd.NBD_ENOSPC
+        assert client.read(0, 512) == bytes(512)
