@@ -132,7 +132,8 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         if shutil.which("fio") is None:
             return False
         words = ["fio", "--name=verify", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", "--rw=randwrite",
-                 "--bsrange=4k-128k", "--iodepth=16", f"--size={size_mib}M", "--verify=crc32c", "--verify_state_save=0"]  # fmt: skip
+                 "--bsrange=4k-128k", "--iodepth=16", f"--size={size_mib}M", "--verify=crc32c",
+                 "--verify_state_save=0"]  # fmt: skip
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"fio found wrong data:\n{done.stdout}{done.stderr}")
