@@ -13,7 +13,7 @@ BOOTING := tests/kernel tests/lab/test_boot.py tests/lab/test_lab_tests.py
 export BLKMQ_KERNEL_SOURCE ?= $(realpath .kernel-source)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test lab-test lint docs equivalence bench kernel-source lock clean
+.PHONY: help run test lab-test lint docs equivalence bench bench-nbd kernel-source lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -41,6 +41,10 @@ equivalence: $(VENV)/stamp  ## 20,000 random programs on all targets (takes an h
 
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
 	$(BIN)/python -m blkmq.bench --write docs/reference/benchmarks.md $(BENCH_ARGS)
+
+bench-nbd: $(VENV)/stamp  ## measure the NBD door beside its peers (half an hour) and write docs/reference/benchmarks_nbd.md
+	.ci/peers
+	$(BIN)/python -m blkmq.bench --cells docs/reference/benchmarks_nbd.md $(BENCH_ARGS)
 
 kernel-source:  ## the source of Linux 7.3, as .kernel-source: tests compare numbers and rules with it
 	ln -sfn "$$($(PYTHON) tests/fetch_kernel_source.py)" .kernel-source

@@ -9,6 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
+from blkmq.compiler.numba.builder import BUILDER
 from blkmq.testing.guest_reports import WANTED_VARIABLE
 
 pytest_plugins = ["blkmq.testing.lab_tests"]
@@ -16,8 +17,9 @@ pytest_plugins = ["blkmq.testing.lab_tests"]
 # A shell has what it starts in the background ignore Ctrl-C, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if WANTED_VARIABLE not in os.environ:  # in an emulated guest they would take ten seconds to load
-    import numba  # noqa: F401  # a process that has it compiles drivers itself: faster where many are compiled
+BUILDER.is_off = True  # hundreds of drivers are compiled here, one after the other
+
+if WANTED_VARIABLE not in os.environ:  # in an emulated guest it would take ten seconds to load
     from hypothesis import settings
 
     settings.register_profile("default", derandomize=True, deadline=None)

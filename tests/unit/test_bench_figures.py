@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from blkmq.bench.figures import Comparison, markdown
-from blkmq.bench.rounds import Contender
+from blkmq.bench.rounds import Contender, interval95
 
 
 def contender(name: str, *nsec: float) -> Contender:
@@ -32,3 +32,11 @@ def test_the_page_shows_both_absolutes_and_their_ratio() -> None:
     text = markdown(Comparison("sleep", [contender("peer", 200, 200, 400), contender("own", 100, 100, 200)]))
     assert "| peer | 5,000,000 | 200.0 | 1.00…2.00 | 1 |" in text
     assert "| own | 10,000,000 | 100.0 | 1.00…2.00 | 2.00 |" in text
+
+
+def test_an_interval_holds_the_median_and_narrows_with_rounds() -> None:
+    assert interval95([3, 1, 2]) == (1, 3)
+    values = list(range(41))
+    low, high = interval95(values)
+    assert (low, high) == (13, 27)  # ranks 14 and 28 of 41: a table of the binomial says so, too
+    assert low < 20 < high

@@ -12,10 +12,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
 from blkmq.native.cache import cache_directory
+from blkmq.transport.nbd.loop_build import LoopBuild
 
 CLIENT = Path(__file__).parent / "c" / "nbd_client.c"
 SIZE_MIB = 256
@@ -51,10 +55,28 @@ def batching_client() -> Path:
     return program
 
 
-class NbdArena(AbstractContextManager["NbdArena"]):
-    """Servers of one comparison, each with a socket of its own; closing it removes them."""
+def on_cpus() -> tuple[list[str], list[str]]:
+    """What runs a server on this process's first CPU, and a client on its last."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cpus[0])], ["taskset", "-c", str(cpus[-1])]
 
-    def __init__(self) -> None:
+
+def words_of(driver: Operations) -> list[str]:
+    """A driver of an entry point, as the command line takes it."""
+    (name,) = (point.name for point in entry_points(group="blkmq.drivers") if point.load() is type(driver))
+    given = [(field.name, getattr(driver.config, field.name), field.default) for field in fields(driver.config)]
+    return [name, *(f"{key}={int(value) if isinstance(value, bool) else value}" for key, value, default in given
+                    if value != default)]  # fmt: skip
+
+
+class NbdArena(AbstractContextManager["NbdArena"]):
+    """Servers of one comparison, each with a socket of its own; closing it removes them.
+
+    ``pinned``: servers, ours too, are processes that stay on one CPU, and their clients stay on another.
+    """
+
+    def __init__(self, *, pinned: bool = False) -> None:
+        self._on_server, self._on_client = on_cpus() if pinned else ([], [])
         self._stack = ExitStack()
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="blkmq-bench-")))
         self.missing: set[str] = set()  #: peers that are not installed
@@ -66,6 +88,12 @@ class NbdArena(AbstractContextManager["NbdArena"]):
     def driver(self, driver: Operations, target: str = "host", *, poll_usec: int = 0) -> Path:
         """A driver behind our door: its socket."""
         path = self._fresh()
+        if self._on_server:
+            LoopBuild.shared().ready.wait()
+            words = ["--socket", path, "--target", target, "--poll-usec", poll_usec, "--foreground"]
+            started = self._start(path, [sys.executable, "-m", "blkmq.cli", "add", *words_of(driver), *map(str, words)])
+            assert started is not None
+            return started
         disk = self._stack.enter_context(blkmq.serve(driver, target=target, socket=path, poll_usec=poll_usec))
         disk.wait_until_compiled()
         return path
@@ -114,7 +142,7 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         if shutil.which(words[0]) is None:
             self.missing.add(words[0])
             return None
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([*self._on_server, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._stack.callback(process.wait)
         self._stack.callback(process.terminate)
         until = time.monotonic() + PATIENCE_SEC
@@ -145,7 +173,7 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         """Our client against a server; none if there is no such server."""
         if path is None:
             return []
-        words = [batching_client(), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
+        words = [*self._on_client, batching_client(), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
 
         def measure() -> float:
             answer = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
@@ -158,9 +186,9 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         if path is None or shutil.which("fio") is None:
             self.missing |= {"fio"} if shutil.which("fio") is None else set()
             return []
-        words = ["fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", f"--rw=rand{rw}",
-                 f"--bs={block}", f"--iodepth={depth}", f"--numjobs={jobs}", "--group_reporting", "--time_based",
-                 f"--runtime={MSEC}ms", f"--size={SIZE_MIB}M", "--output-format=json"]  # fmt: skip
+        words = [*self._on_client, "fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}",
+                 f"--rw=rand{rw}", f"--bs={block}", f"--iodepth={depth}", f"--numjobs={jobs}", "--group_reporting",
+                 "--time_based", f"--runtime={MSEC}ms", f"--size={SIZE_MIB}M", "--output-format=json"]  # fmt: skip
 
         def measure() -> float:
             answer = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -187,17 +215,18 @@ def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Conten
     return contenders
 
 
-def null_fio(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
+def null_fio(rw: str, block: int, depth: int, connections: int = 1) -> Callable[[NbdArena], list[Contender]]:
     """Nothing behind the door, under fio's engine."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
         servers = {
             "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
+            "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
             "qemu-storage-daemon null-co": arena.qemu(),
-            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0)),
+            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
         }
-        return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, 1)]
+        return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, connections)]
 
     return contenders
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,3 +47,15 @@ def alternate(contenders: Sequence[Contender], nr_rounds: int) -> Iterator[int]:
         for contender in [*contenders[first:], *contenders[:first]]:
             contender.nsec.append(contender.measure())
             yield number
+
+
+def interval95(values: Sequence[float]) -> tuple[float, float]:
+    """Where the median of what the values are a sample of lies, with 95 % confidence, whatever its distribution is.
+
+    The values at two ranks around the middle, by the normal approximation of the binomial; of few values, all.
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    off = math.ceil(statistics.NormalDist().inv_cdf(0.975) * math.sqrt(count) / 2)
+    first = max(count // 2 - off, 0)
+    return ordered[first], ordered[count - 1 - first]

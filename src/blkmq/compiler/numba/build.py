@@ -56,8 +56,7 @@ def load_code(name: str, text: str) -> Code:
     path = directory_of(text) / CODE
     if path not in _loaded and not path.exists():
         source = kept(name, text)
-        if "numba" not in sys.modules:
-            BUILDER.begin(source)
+        BUILDER.begin(source)
         BUILDER.wait(source)
         if not path.exists():
             make_code(source)

@@ -31,6 +31,7 @@ class Builder:
 
     def __init__(self) -> None:
         self.preload: set[str] = set()  #: modules that texts import
+        self.is_off = False  #: all is compiled where it is needed: better for who compiles one driver after the other
         self._process: subprocess.Popen[bytes] | None = None
         self._done: set[str] = set()
         self._begun: set[str] = set()
@@ -40,6 +41,8 @@ class Builder:
 
     def begin(self, text: Path, nice: bool = False) -> None:
         """Has a text compiled, unless that is under way."""
+        if self.is_off:
+            return
         with self._lock, suppress(OSError):  # without the process, who waits does the work
             if self._process is None or self._process.poll() is not None:
                 self._end()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from blkmq.compiler.numba.builder import BUILDER
 from blkmq.testing.random_programs.comparing import TARGETS, compare
 from blkmq.testing.random_programs.minimising import minimised
 from blkmq.testing.random_programs.modules import PROGRAMS_PER_MODULE, accepted_module, numbers_of
@@ -103,6 +104,7 @@ def _in_processes(seed: int, numbers: Sequence[int], jobs: int) -> Iterator[Resu
 
 
 def _run_module(seed: int, number: int) -> Result:
+    BUILDER.is_off = True
     try:
         return run_module(seed, number)
     except Exception:  # most exceptions could not leave the process

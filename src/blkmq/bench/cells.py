@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""``make bench-nbd``: the NBD door beside the fastest peer in each cell of a table, as long as it takes to be sure.
+
+Servers stay on one CPU and clients on another.  A cell is measured for at least ``NR_ROUNDS_MIN`` rounds, and then
+until the ratio's 95 % interval is narrow, or ``NR_ROUNDS_MAX`` are over.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from blkmq.bench.figures import machine
+from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio
+from blkmq.bench.rounds import Contender, alternate, interval95
+
+NR_ROUNDS_MIN, NR_ROUNDS_MAX = 9, 40
+NARROW = 0.10  #: of the median, to either side
+
+INTRODUCTION = """# The NBD door beside its peers
+
+Written by `make bench-nbd` ({machine}). In each cell all servers do the same in turn, each round beginning with
+another; a server and its threads stay on one CPU, the client on the other. The ratio is the median over the rounds of
+our rate divided by that of the fastest peer of the cell; behind it is its 95 % interval. A cell is measured for {least}
+to {most} rounds, until the interval is within {narrow:.0%} of the median.
+
+The batching client (`bench/c/nbd_client.c`) sends all that it has to send at once, and is not the limit; fio's engine
+sends each request by itself, and mostly is.
+
+| cell | fastest peer | its requests/s | ours | ratio | 95 % interval | rounds | asked |
+|---|---|---:|---:|---:|---:|---:|---:|
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One comparison; what it makes are the peers, and ours at the end."""
+
+    title: str
+    asked: float  #: the least ratio to the fastest peer
+    make: Callable[[NbdArena], list[Contender]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a cell's measurement says."""
+
+    cell: Cell
+    peer: Contender
+    own: Contender
+
+    @property
+    def ratios(self) -> list[float]:
+        return [theirs / ours for theirs, ours in zip(self.peer.nsec, self.own.nsec, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+    def is_sure(self) -> bool:
+        low, high = interval95(self.ratios)
+        return max(self.ratio - low, high - self.ratio) <= NARROW * self.ratio
+
+    def markdown(self) -> str:
+        low, high = interval95(self.ratios)
+        return (
+            f"| {self.cell.title} | {self.peer.name} | {self.peer.requests_per_sec:,.0f} | "
+            f"{self.own.requests_per_sec:,.0f} | {self.ratio:.2f} | {low:.2f}…{high:.2f} | {len(self.ratios)} | "
+            f"{self.cell.asked} |"
+        )
+
+
+def first_but(
+    names: tuple[str, ...], make: Callable[[NbdArena], list[Contender]]
+) -> Callable[[NbdArena], list[Contender]]:
+    """Contenders without some."""
+    return lambda arena: [contender for contender in make(arena) if contender.name not in names]
+
+
+def cells() -> Iterator[Cell]:
+    for connections in (1, 4):
+        for rw in ("read", "write"):
+            title = f"null, 4 KiB {rw}, depth 32, batching client, {connections} connections"
+            yield Cell(title, 3, null_batching(rw, connections))
+    for connections in (1, 4):
+        for block, depth in ((4096, 1), (4096, 32), (1 << 20, 8)):
+            for rw in ("read", "write"):
+                title = f"null, {block >> 10} KiB {rw}, depth {depth}, fio, {connections} connections"
+                yield Cell(title, 0.97, null_fio(rw, block, depth, connections))
+    for rw in ("read", "write"):
+        for block, depth, asked in ((4096, 32, 1.5), (1 << 20, 8, 1.0)):
+            title = f"memory, {block >> 10} KiB {rw}, depth {depth}, batching client"
+            others = ("nbdkit python", "ramdisk, interpreted")
+            yield Cell(title, asked, first_but(others, memory(rw, block, depth)))
+    for rw in ("read", "write"):
+        for block, depth in ((4096, 32), (1 << 20, 8)):
+            yield Cell(f"file, {block >> 10} KiB {rw}, depth {depth}, batching client", 1.0, file(rw, block, depth))
+    python_disk = first_but(("nbdkit memory", "ramdisk, interpreted"), memory("read", 4096, 32))
+    yield Cell("compiled beside nbdkit's Python plugin, 4 KiB read, depth 32, batching client", 5, python_disk)
+
+
+def measure(cell: Cell) -> Answer:
+    """A cell's answer, when it is sure or the rounds are over."""
+    with NbdArena(pinned=True) as arena:
+        contenders = cell.make(arena)
+        if arena.missing:
+            raise SystemExit(f"not installed: {', '.join(sorted(arena.missing))}; hint: .ci/peers installs all peers")
+        for number in alternate(contenders, NR_ROUNDS_MAX):
+            *peers, own = contenders
+            if number + 1 >= NR_ROUNDS_MIN and all(len(one.nsec) == number + 1 for one in contenders):
+                answer = Answer(cell, min(peers, key=lambda peer: peer.median_nsec), own)
+                if answer.is_sure():
+                    break
+    return answer
+
+
+def write_cells(path: Path, only: str, console: Console) -> None:
+    """Measures the cells, or those with a word in their titles, and writes the page after each of them."""
+    text = INTRODUCTION.format(machine=machine(), least=NR_ROUNDS_MIN, most=NR_ROUNDS_MAX, narrow=NARROW)
+    for cell in cells():
+        if only in cell.title:
+            line = measure(cell).markdown()
+            console.print(line)
+            text += line + "\n"
+            path.write_text(text)
