@@ -59,6 +59,7 @@ clean:  ## remove all that was made here
 	find src tests docs -name __pycache__ -exec rm -rf {} +
 
 $(VENV)/stamp: requirements.lock pyproject.toml
+	@echo "setting up $(VENV), which takes a minute or two once"
 	.ci/packages $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock

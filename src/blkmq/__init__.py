@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Write Linux block device drivers in Python.
 
-A complete driver, and a disk that it makes::
+A disk of a driver that is here already; how to write one is told by :mod:`blkmq.mq`::
 
     >>> import blkmq
     >>> from blkmq.drivers.ramdisk import RamDisk
@@ -14,7 +14,7 @@ A complete driver, and a disk that it makes::
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.abi.blk_types import SECTOR_SHIFT, SECTOR_SIZE
@@ -69,6 +69,7 @@ __all__ = [
     "SZ_1G",
     "SZ_1K",
     "SZ_1M",
+    "Annotated",
     "Array",
     "Atomic",
     "BackingFile",

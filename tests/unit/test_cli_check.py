@@ -130,6 +130,13 @@ def test_a_mode_decides_what_is_checked() -> None:
     assert not can(document("check", "driver.py", "--no-fold", code=1))["host"]
 
 
+def test_a_default_that_its_type_refuses_hides_nothing() -> None:
+    Path("driver.py").write_text(GOOD.replace("quiet: bool = False", "quiet: bool = False\n    share: u8 = 300"))
+    told = document("check", "driver.py", code=1)
+    assert {refusal["rule"] for refusal in told["targets"]["host"]["refusals"]} == {"field-default"}
+    assert "share = '300': outside 0..255" in complaint("check", "driver.py", "share=300", code=2)
+
+
 def test_a_required_attribute_must_be_given() -> None:
     Path("driver.py").write_text(GOOD.replace("blocksize: u32 = 512", "blocksize: u32"))
     assert complaint("check", "driver.py", code=2).endswith("hint: give blocksize=…\n")
@@ -185,6 +192,12 @@ def test_a_file_that_cannot_be_written_is_an_io_error() -> None:
     told = complaint("emit", "ramdisk", "--to", "c", "-o", "nowhere/out.c", code=1)
     assert told == "error: nowhere/out.c: No such file or directory\nhint: the directory must be there\n"
     assert "is a directory" in complaint("emit", "ramdisk", "--to", "c", "-o", ".", code=2)
+
+
+def test_the_text_as_json() -> None:
+    text = answer("emit", "ramdisk", "--to", "c")
+    told = document("emit", "ramdisk", "--to", "c")
+    assert told == {"driver": "ramdisk", "class": "RamDisk", "to": "c", "output": None, "text": text}
 
 
 def test_a_refused_driver_has_no_text() -> None:

@@ -93,6 +93,15 @@ def test_plain_output_has_name_process_and_uris(runtime: RuntimeDirectory) -> No
     assert "null_blk1" in run("show", "pair").stdout
 
 
+def test_null_blk_takes_the_parameters_of_its_c_module(runtime: RuntimeDirectory) -> None:
+    added = document("add", "null_blk", "gb=2", "bs=4096", "nr_devices=2", *INTERPRETED)
+    attributes = document("show", added["name"])["attributes"]
+    assert (attributes["size"], attributes["blocksize"]) == (2048, 4096)
+    assert len(added["uris"]) == 2
+    assert "gb = 'x': is no number" in run("add", "null_blk", "gb=x", *INTERPRETED, code=2).stderr
+    assert "no such attribute" in run("add", "ramdisk", "gb=1", *INTERPRETED, code=2).stderr
+
+
 def test_each_device_has_a_number_and_a_name_is_had_once(runtime: RuntimeDirectory) -> None:
     assert [document("add", "ramdisk", *INTERPRETED)["name"] for _ in range(2)] == ["ram_disk0", "ram_disk1"]
     assert "is there already" in run("add", "ramdisk", "--name", "ram_disk0", *INTERPRETED, code=1).stderr

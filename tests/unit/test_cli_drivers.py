@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -109,8 +110,11 @@ def test_every_default_is_a_value_that_the_attribute_takes(driver: str) -> None:
 def test_ops_shows_every_slot() -> None:
     told = document("ops", "ramdisk")
     assert (told["driver"], told["class"]) == ("ramdisk", "RamDisk")
-    assert [callback["name"] for callback in told["callbacks"]] == [slot.name for slot in SLOTS]
-    for callback in told["callbacks"]:
+    *callbacks, last = told["callbacks"]
+    assert [callback["name"] for callback in callbacks] == [slot.name for slot in SLOTS]
+    assert last["name"] == "show_rq"
+    assert re.search("show_rq +made from Pdu", answer("ops", "ramdisk"))
+    for callback in callbacks:
         assert {"family", "name", "doc", "signature", "filled", "file", "line"} == set(callback)
         assert callback["doc"]
         assert callback["signature"].startswith(f"def {callback['name']}(self")

@@ -13,6 +13,7 @@ import pytest
 import blkmq
 from blkmq.device.driver_source import load_driver
 from blkmq.drivers import ramdisk
+from blkmq.mq.verb import verb_of
 from tests.targets import served
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +76,19 @@ def test_the_tutorials_snippets_run(tmp_path: Path) -> None:
     text = text.replace("    blocksize: u32", "    completion_nsec: u64 = 100\n    blocksize: u32")
     (tmp_path / "mydisk.py").write_text(text.rstrip("\n") + "\n\n" + methods)
     assert "nr_errors': 0" in python(use.replace("    disk.discard(0, 4096)\n", ""), tmp_path)
+
+
+def test_the_readme_names_all_that_a_driver_can_call() -> None:
+    table = README.partition("What a driver has to work with")[2].partition("## ")[0]
+    named = set(re.findall(r"`(\w+)\(", table))
+    verbs = {
+        name
+        for noun in set(re.findall(r"`([A-Z]\w+)`", table)) | {"GenDisk"}
+        for name, value in vars(getattr(blkmq, noun)).items()
+        if verb_of(value) and not name.startswith("__")
+    }
+    assert verbs - named == set()
+    assert named - verbs == {"ktime_get_ns", "segments", "len"}
+    classes = {name: cls for name in blkmq.__all__ if isinstance(cls := getattr(blkmq, name), type)}
+    nouns = {name for name, cls in classes.items() if any(map(verb_of, vars(cls).values()))}
+    assert nouns - set(re.findall(r"`([A-Z]\w+)`", table)) == {"GenDisk"}

@@ -50,8 +50,8 @@ def add(
     """Serve DRIVER to other programs, until `blkmq del` or SIGTERM.
 
     Prints the device's name, its process and the URI of each disk. nr_devices=N makes N disks, which share one tag
-    set. The device outlives this shell, unless it stays in the foreground, as for a systemd unit or a container:
-    then SIGTERM answers what was received and ends with exit code 0.
+    set; null_blk takes gb and bs as its C module does. The device outlives this shell, unless it stays in the
+    foreground, as for a systemd unit or a container: then SIGTERM answers what was received and ends with exit code 0.
 
     \b
     Examples:
@@ -66,6 +66,7 @@ def add(
         raise click.UsageError("--socket and --listen: one or the other")
     cls = load(driver)
     nr_devices = _nr_devices(cls, attributes)
+    _translate_module_parameters(cls, attributes)
     disks = [new(cls, attributes) for _ in range(nr_devices)]
     if listen is not None:
         from blkmq.transport.nbd.address import tcp_address
@@ -104,6 +105,19 @@ def _nr_devices(cls: type, attributes: dict[str, str]) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise ConfigError("nr_devices", text, "is no number of disks", hint="an integer 1..1024")
     return int(text)
+
+
+def _translate_module_parameters(cls: type, attributes: dict[str, str]) -> None:
+    """Puts the attributes in place of what a C module has as parameters, as the driver's config says."""
+    from blkmq.mq.configuration import config_class_of
+    from blkmq.mq.errors import ConfigError
+
+    for name, attribute, factor, most in getattr(config_class_of(cls), "of_module", ()):
+        if name in attributes:
+            text = attributes.pop(name)
+            if not text.isdecimal():
+                raise ConfigError(name, text, "is no number", hint=f"a number; {attribute}={factor} for each")
+            attributes.setdefault(attribute, str(min(int(text) * factor, most)))
 
 
 def _stem(cls: type) -> str:

@@ -48,7 +48,12 @@ def new(cls: type[Operations], attributes: Mapping[str, str]) -> Operations:
         translate(cls)  # says where, and what else there is
         raise
     with users_output():
-        return new_driver(cls, attributes)
+        try:
+            return new_driver(cls, attributes)
+        except ConfigError as error:
+            if error.field not in attributes:  # the mistake is in the class, perhaps not alone
+                translate(cls)
+            raise
 
 
 # --- completion --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import click
 
 from blkmq.cli.check import fold_option
 from blkmq.cli.driver_argument import attributes_argument, driver_argument, load, new
-from blkmq.cli.output import on_terminal
+from blkmq.cli.output import echo_json, json_option, on_terminal
 from blkmq.cli.verdict import printed, program_of
 
 LEXERS = {"numba": "python", "c": "c"}
@@ -25,7 +25,10 @@ LEXERS = {"numba": "python", "c": "c"}
 )
 @click.option("--lines/--no-lines", default=True, show_default=True, help="Say for each statement where it comes from.")
 @fold_option
-def emit(driver: str, attributes: dict[str, str], language: str, output: str | None, lines: bool, fold: bool) -> None:
+@json_option
+def emit(
+    driver: str, attributes: dict[str, str], language: str, output: str | None, lines: bool, fold: bool, as_json: bool
+) -> None:
     """Print what DRIVER becomes: a module for Numba, or the C that a kernel would get.
 
     On a terminal it is coloured; a file or a pipe gets the pure text. `#line` and `call->at` lead a compiler, a
@@ -41,6 +44,10 @@ def emit(driver: str, attributes: dict[str, str], language: str, output: str | N
     text = printed(program_of(cls, made, fold=fold), language, lines=lines)
     if output not in (None, "-"):
         _write(Path(output), text)
+    if as_json:
+        echo_json({"driver": driver, "class": cls.__name__, "to": language, "output": output, "text": text})
+    elif output not in (None, "-"):
+        return
     elif on_terminal() and not os.environ.get("NO_COLOR"):
         _show(text, LEXERS[language])
     else:

@@ -24,6 +24,9 @@ TITLES = {
 }
 
 
+SHOW_RQ = "show_rq"  #: no driver writes it
+
+
 @dataclass(frozen=True)
 class Callback:
     """One slot, or the method of a timer or work."""
@@ -66,7 +69,7 @@ def ops(driver: str, as_json: bool) -> None:
 def _row(callback: Callback) -> list[str]:
     from blkmq.compiler.frontend.source import shown
 
-    place = "-"
+    place = "made from Pdu" if callback.name == SHOW_RQ else "-"
     if callback.filled:
         place = f"{shown(callback.file)}:{callback.line}" if callback.file else "somewhere"
     return [callback.name, place, callback.doc]
@@ -84,6 +87,8 @@ def slot_callbacks(cls: type[Operations]) -> Iterator[Callback]:
         yield Callback(
             slot.family.name.lower(), slot.name, slot.doc, spelled_slot(slot), function is not None, *_place(function)
         )
+    doc = "Describe a request: a line with its fields and those of its Pdu, as `blkmq show` has it."
+    yield Callback("blk_mq_ops", SHOW_RQ, doc, "", filled=False)
 
 
 def caller_callbacks(cls: type[Operations]) -> Iterator[Callback]:

@@ -70,7 +70,8 @@ class InterpretedLock(Lock):
         if self.sleeps and (not may_sleep or not all(lock.sleeps for lock in locks)):
             raise SleepError("a Mutex sleeps: not here, and not under a SpinLock")
         if self in locks or len(locks) == NR_HELD_MAX:
-            raise LockError(f"this callback holds {len(locks)} locks" + (", and this one" if self in locks else ""))
+            many = f"this callback holds {len(locks)} locks"
+            raise LockError("this callback holds this lock already" if self in locks else many)
         if not all(self.orders.allow(other, self) for other in locks):
             raise LockError("these locks are taken in another order elsewhere: that can become a deadlock")
         self._lock.acquire()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from blkmq import Const, u32, u64
+from blkmq import PAGE_SIZE, SZ_1K, Const, u32, u64
 
 MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
 MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
@@ -49,6 +49,7 @@ class NullBlkConfig:
     cache_size: u64 = 0  #: volatile write cache; needs memory_backed [MiB, 0..2048]
     fua: bool = True  #: takes FUA writes past the cache; needs cache_size
 
+    of_module = (("gb", "size", SZ_1K, MAX_SIZE), ("bs", "blocksize", 1, PAGE_SIZE))  # what `blkmq add` takes besides
     instead = (  # hints for who is used to the parameters of the C module
         ("gb", "that is the C module's: give size, in MiB, 1024 for each GiB"),
         ("bs", "that is the C module's: give blocksize"),

@@ -220,7 +220,9 @@ class InProcessDisk:
         if op is ReqOp.FLUSH and not limits.features & BLK_FEAT_WRITE_CACHE:
             done.set_result(b"")  # nothing to flush: the block layer does not ask the driver
             return done
-        if offset % limits.logical_block_size or nr_bytes % limits.logical_block_size or offset < 0 or nr_bytes < 0:
+        if offset < 0 or nr_bytes < 0:
+            raise OSError(errno.EINVAL, f"{nr_bytes} bytes at {offset}: neither may be negative")
+        if offset % limits.logical_block_size or nr_bytes % limits.logical_block_size:
             raise OSError(errno.EINVAL, f"{nr_bytes} bytes at {offset}: not in blocks of {limits.logical_block_size}")
         if offset + nr_bytes > self.size:
             raise OSError(errno.EIO, f"{nr_bytes} bytes at {offset}: beyond the end of {self.name} ({self.size} bytes)")
