@@ -8,10 +8,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from blkmq.compiler.numba import build
 from blkmq.compiler.numba.build import CODE, is_compiled, load_code
 from blkmq.compiler.numba.builder import BUILDER, Builder
 from blkmq.native.cache import kept
@@ -92,3 +95,23 @@ def test_it_goes_with_whoever_started_it() -> None:
         ours.communicate()
         assert select.select([builder], [], [], 30)[0], "the builder outlives us"
         os.close(builder)
+
+
+def test_threads_that_need_the_same_text_compile_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    make_code = build.make_code
+
+    def noted(source: Path) -> None:
+        made.append(source)
+        make_code(source)
+
+    monkeypatch.setattr(build, "make_code", noted)
+    together = threading.Barrier(8)
+
+    def load(_: int) -> int:
+        together.wait()
+        return load_code("sum", TEXT).addresses["entry"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(load, range(8)))) == 1
+    assert made == [kept("sum", TEXT)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CODE = "code"  #: the file beside a text that has its machine code
 APART_TYPE = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (2 + APART_ARGUMENTS))  # the result, the number, the words
 
+_compiling = threading.RLock()
 _loading = threading.RLock()
 _loaded: dict[Path, Code] = {}
 _late: dict[str, Any] = {}  #: what the cells of files hold that are not loaded
@@ -58,8 +59,9 @@ def load_code(name: str, text: str) -> Code:
         source = kept(name, text)
         BUILDER.begin(source)
         BUILDER.wait(source)
-        if not path.exists():
-            make_code(source)
+        with _compiling:
+            if not path.exists():
+                make_code(source)
     with _loading:
         if path not in _loaded:
             code = unpack(path.read_bytes())
