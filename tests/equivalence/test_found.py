@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from blkmq.compiler.frontend.translate import translate
-from blkmq.compiler.numba.build import imported
+from blkmq.compiler.numba.code import imported
 from blkmq.compiler.numba.printer import print_numba
 from blkmq.native.cache import kept
 from blkmq.testing.random_programs.comparing import compare

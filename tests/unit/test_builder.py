@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.compiler.numba import build
-from blkmq.compiler.numba.build import CODE, is_compiled, load_code
+from blkmq.compiler.numba import code
+from blkmq.compiler.numba.build import is_compiled, load_code
 from blkmq.compiler.numba.builder import BUILDER, Builder
-from blkmq.native.cache import kept
+from blkmq.native.cache import CODE, kept
 
 TEXT = '''"""A sum."""
 from numba import cfunc, int64
@@ -99,13 +99,13 @@ def test_it_goes_with_whoever_started_it() -> None:
 
 def test_threads_that_need_the_same_text_compile_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
-    make_code = build.make_code
+    make_code = code.make_code
 
     def noted(source: Path) -> None:
         made.append(source)
         make_code(source)
 
-    monkeypatch.setattr(build, "make_code", noted)
+    monkeypatch.setattr(code, "make_code", noted)
     together = threading.Barrier(8)
 
     def load(_: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from blkmq.mq.errors import BlkmqError
 from blkmq.native.cpu import cpu_key
 
+CODE = "code"  #: the file beside a text that has its machine code
 HINT = "set BLKMQ_CACHE_DIR to a directory that you can write"
 
 PACKAGE = Path(__file__).parents[1]

@@ -4,23 +4,18 @@
 from __future__ import annotations
 
 import ctypes
-import gc
-import importlib.util
-import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from blkmq.compiler.numba.apart import group_text
 from blkmq.compiler.numba.builder import BUILDER
-from blkmq.native.cache import directory_of, kept, write_once
+from blkmq.native.cache import CODE, directory_of, kept
 from blkmq.native.hot import APART, APART_ARGUMENTS, Apart
 
 if TYPE_CHECKING:
     from blkmq.compiler.numba.code import Code
 
-CODE = "code"  #: the file beside a text that has its machine code
 APART_TYPE = ctypes.CFUNCTYPE(*[ctypes.c_int64] * (2 + APART_ARGUMENTS))  # the result, the number, the words
 
 _compiling = threading.RLock()
@@ -52,7 +47,7 @@ def wait_for_code(name: str, text: str) -> None:
 
 def load_code(name: str, text: str) -> Code:
     """The machine code of a printed text, which is compiled once on a machine.  Any thread."""
-    from blkmq.compiler.numba.code import unpack  # which needs LLVM
+    from blkmq.compiler.numba.code import make_code, unpack  # which need LLVM
 
     path = directory_of(text) / CODE
     if path not in _loaded and not path.exists():
@@ -88,30 +83,3 @@ def _bind(group: Apart) -> None:
     if not group.cell.value:
         _late[group.module] = APART_TYPE(lambda *words: APART_TYPE(load_apart(group.module).addresses["entry"])(*words))
         group.cell.value = ctypes.cast(_late[group.module], ctypes.c_void_p).value or 0
-
-
-def make_code(source: Path) -> None:
-    """Compiles a kept text, here, and keeps its machine code."""
-    from blkmq.compiler.numba.code import pack
-
-    module = imported(f"blkmq_printed_{source.parent.name}_{source.stem}", source)
-    functions = {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
-    write_once(source.with_name(CODE), pack(functions))
-
-
-def imported(full_name: str, path: Path) -> ModuleType:
-    """A printed text as a module; Numba compiles what it has to call."""
-    spec = importlib.util.spec_from_file_location(full_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full_name] = module
-    collects = gc.isenabled()
-    gc.disable()  # the compiler's objects live until it is done: looking for garbage takes a tenth of its time
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[full_name]
-        if collects:
-            gc.enable()
-    return module

@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def _child(text: str, nice: bool, cache: str) -> None:
-    from blkmq.compiler.numba.build import make_code
+    from blkmq.compiler.numba.code import make_code
 
     try:
         os.environ["BLKMQ_CACHE_DIR"] = cache

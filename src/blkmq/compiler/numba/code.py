@@ -6,15 +6,21 @@ Numba takes half a second to import and tens of megabytes to have; what is compi
 
 from __future__ import annotations
 
+import gc
+import importlib.util
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from blkmq.native.cache import CODE, write_once
 from blkmq.native.hot import APART, CELL_PREFIX
 
 SYMBOL_PREFIX = "blkmq_"  #: keeps an entry's name apart from those of the C library
@@ -27,6 +33,31 @@ class Code:
     addresses: Mapping[str, int]  #: of its entries
     calls: tuple[str, ...]  #: the files, named as modules, whose functions it calls through a cell
     keep: object  #: what owns the memory
+
+
+def make_code(source: Path) -> None:
+    """Compiles a kept text, here, and keeps its machine code."""
+    module = imported(f"blkmq_printed_{source.parent.name}_{source.stem}", source)
+    functions = {name: value for name, value in vars(module).items() if hasattr(value, "native_name")}
+    write_once(source.with_name(CODE), pack(functions))
+
+
+def imported(full_name: str, path: Path) -> ModuleType:
+    """A printed text as a module; Numba compiles what it has to call."""
+    spec = importlib.util.spec_from_file_location(full_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    collects = gc.isenabled()
+    gc.disable()  # the compiler's objects live until it is done: looking for garbage takes a tenth of its time
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[full_name]
+        if collects:
+            gc.enable()
+    return module
 
 
 def pack(functions: Mapping[str, Any]) -> bytes:
