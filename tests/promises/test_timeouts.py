@@ -219,5 +219,5 @@ def test_what_is_late_before_a_thread_is_free_does_not_reach_the_driver() -> Non
         driver.go_on.set()
         assert status(read(disk, 7)) is BlkStatus.OK
         counters = disk.counters()
-    assert driver.sectors == [0, 1, 7]
+    assert sorted(driver.sectors) == [0, 1, 7]  # the first two on threads of their own
     assert (counters["nr_errors"], counters["nr_stale_ends"], counters["nr_timeouts"]) == (0, 2, 6)
