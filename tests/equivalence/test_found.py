@@ -43,6 +43,12 @@ FOUND = {
             else:
                 continue
         """,
+    "an assignment over two lines is told with its first": """
+        rq.start()
+        rq.pdu.small ^= (-1 -
+                         (b & 7))
+        return a
+        """,
     "clearing a page costs fuel": """
         page = self.store.get_or_alloc(7)
         page.zero(0, PAGE_SIZE)

@@ -166,6 +166,7 @@ class _Rewriter(ast.NodeTransformer):
         elif isinstance(target, ast.Subscript):
             base = self._kept(target.value, before)
             target = ast.Subscript(base, self._kept(target.slice, before), ast.Store())
+        ast.copy_location(target, node.target)  # not the statement's: Python places an attribute at its end
         old = copy.deepcopy(target)
         old.ctx = ast.Load()
         value = self.call("i" + name, augmented, old, node.value, at=node)
