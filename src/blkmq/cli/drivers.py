@@ -114,9 +114,11 @@ def attribute_json(attribute: Attribute) -> dict[str, Any]:
 
 def plain_value(attribute: Attribute, value: int | Path | None) -> int | str | None:
     """A value for programs: null, true or false, a number, or a path's text."""
-    if value is None or attribute.boolean:
-        return bool(value) if value is not None else None
-    return int(value) if isinstance(value, int) else str(value)
+    if value is None:
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return bool(value) if attribute.boolean else int(value)
 
 
 def spelled_value(attribute: Attribute, value: int | Path | None) -> str:

@@ -42,15 +42,14 @@ def emit(
     cls = load(driver)
     made = new(cls, attributes) if fold or attributes else None
     text = printed(program_of(cls, made, fold=fold), language, lines=lines)
-    if output not in (None, "-"):
-        _write(Path(output), text)
+    path = Path(output) if output not in (None, "-") else None
+    if path:
+        _write(path, text)
     if as_json:
         echo_json({"driver": driver, "class": cls.__name__, "to": language, "output": output, "text": text})
-    elif output not in (None, "-"):
-        return
-    elif on_terminal() and not os.environ.get("NO_COLOR"):
+    elif not path and on_terminal() and not os.environ.get("NO_COLOR"):
         _show(text, LEXERS[language])
-    else:
+    elif not path:
         click.echo(text, nl=False)
 
 

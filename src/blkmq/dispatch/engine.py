@@ -34,13 +34,13 @@ entry = loop_entry({name})
 
 #: Files of this folder with what the loops call apart, of any driver, and of drivers that fill a slot.  What belongs
 #: to a noun is loaded with the verbs that a driver uses.
-APART = ("callback", "hctx", "ownership", "request_verbs")
+APART = tuple(f"{__package__}.{name}" for name in ("callback", "hctx", "ownership", "request_verbs"))
 APART_FOR_SLOT = {
-    "get_budget": "budget",
-    "put_budget": "budget",
-    "queue_rqs": "request_batch",
-    "commit_rqs": "hctx",
-    "complete": "hctx",
+    "get_budget": f"{__package__}.budget",
+    "put_budget": f"{__package__}.budget",
+    "queue_rqs": f"{__package__}.request_batch",
+    "commit_rqs": f"{__package__}.hctx",
+    "complete": f"{__package__}.hctx",
 }
 
 
@@ -53,12 +53,6 @@ def loop_text(loop: Loop) -> str:
 def compiled_loop(loop: Loop) -> Loop:
     """A loop's function, compiled by Numba; from the disk cache after the first time on a machine."""
     return LOOP_TYPE(load_code(loop.__name__, loop_text(loop)).addresses["entry"])
-
-
-def load_files(names: Iterable[str]) -> None:
-    """Loads what files of this folder have that is compiled apart."""
-    for name in names:
-        load_apart(f"{__package__}.{name}")
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def begin_driver(slots: Iterable[str], verb_names: Iterable[str]) -> None:
 
     used = [getattr(verbs, name) for name in verb_names]
     files = {verb.__module__ for verb in used if is_apart(verb)}
-    for file in sorted(files | {f"{__package__}.{name}" for name in files_for(slots)}):
+    for file in sorted(files.union(files_for(slots))):
         begin_code(*apart_text(file))
 
 
@@ -122,13 +116,13 @@ def files_for(slots: Iterable[str]) -> list[str]:
 def begin_late_build() -> None:
     """Has another process compile what a disk can begin without: timeouts, and what only errors and requeues call."""
     begin_code(expire_requests.__name__, loop_text(expire_requests), nice=True)
-    for name in APART:
-        begin_code(*apart_text(f"{__package__}.{name}"), nice=True)
+    for file in APART:
+        begin_code(*apart_text(file), nice=True)
 
 
 def load_called(code: Code) -> None:
     """Loads what a printed driver calls apart, besides what any queue needs."""
-    known = {f"{__package__}.{name}" for name in APART}
+    known = set(APART)
     waiting = list(code.calls)
     while waiting:
         file = waiting.pop()
@@ -140,9 +134,10 @@ def load_called(code: Code) -> None:
 def compiled_engine(slots: Iterable[str]) -> Engine:
     """The compiled loops, ready to run queues of a driver that fills these slots."""
     compiled_loop(serve)
-    load_files(files_for(slots))
+    for file in files_for(slots):
+        load_apart(file)
     begin_late_build()
-    for name in APART:  # the others are loaded when they are called
-        if is_compiled(apart_text(f"{__package__}.{name}")[1]):
-            load_apart(f"{__package__}.{name}")
+    for file in APART:  # the others are loaded when they are called
+        if is_compiled(apart_text(file)[1]):
+            load_apart(file)
     return COMPILED

@@ -81,17 +81,26 @@ def move(file: BackingFileRecord, io: FileIoRecord, iovecs: int, nr_iovecs: int,
 
 
 @hot
+def count_moved(io: FileIoRecord, moved: int) -> int:
+    """Counts what :func:`move` answered: OK to go on, else why not; EIO where the file ends."""
+    if moved > 0:
+        io.done_bytes = io.done_bytes + moved
+    elif moved != EINTR:
+        return moved if moved < 0 else EIO
+    return OK
+
+
+@hot
 def transfer(file: BackingFileRecord, request: RequestRecord, io: FileIoRecord, flags: int) -> int:
-    """Moves what is left between the file and where the data lies; EIO where the file ends before."""
+    """Moves what is left between the file and where the data lies."""
     while io.done_bytes < request.nr_bytes:
         if find_run(request, io) or request.done_bytes + io.done_bytes != 0:
             moved = move(file, io, address_of(io, "address"), 1, flags)
         else:
             moved = move(file, io, request.segments, request.nr_segments, flags)
-        if moved > 0:
-            io.done_bytes = io.done_bytes + moved
-        elif moved != EINTR:
-            return moved if moved < 0 else EIO
+        result = count_moved(io, moved)
+        if result != OK:
+            return result
     return OK
 
 
@@ -128,12 +137,11 @@ def transfer_direct(file: BackingFileRecord, request: RequestRecord, io: FileIoR
             if io.verb == WRITE:
                 copy_data(request, offset, bounce, io.nr_bytes, WRITE)
         moved = move(file, io, address_of(io, "address"), 1, flags)
-        if moved > 0:
-            if bounces and io.verb == READ:
-                copy_data(request, offset, bounce, moved, READ)
-            io.done_bytes = io.done_bytes + moved
-        elif moved != EINTR:
-            return moved if moved < 0 else EIO
+        if moved > 0 and bounces and io.verb == READ:
+            copy_data(request, offset, bounce, moved, READ)
+        result = count_moved(io, moved)
+        if result != OK:
+            return result
     return OK
 
 
@@ -168,10 +176,9 @@ def zero(file: BackingFileRecord, request: RequestRecord, io: FileIoRecord, zero
         io.address = zeroes
         io.nr_bytes = min(request.nr_bytes - io.done_bytes, ZEROES_BYTES)
         moved = move(file, io, address_of(io, "address"), 1, 0)
-        if moved > 0:
-            io.done_bytes = io.done_bytes + moved
-        elif moved != EINTR:
-            return moved if moved < 0 else EIO
+        result = count_moved(io, moved)
+        if result != OK:
+            return result
     return OK
 
 

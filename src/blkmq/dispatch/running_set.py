@@ -261,7 +261,8 @@ class RunningSet:
         record = self.record
         record.requests = self.memory.take(record.nr_requests * ctypes.sizeof(RequestRecord))
         record.pdus = self.memory.take(record.nr_requests * record.pdu_size)
-        self._make_file_queue()
+        if self.files:
+            self._make_file_queue()
         segments = self.memory.take(record.nr_requests * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64))
         self.requests = (RequestRecord * record.nr_requests).from_address(record.requests)
         self.executable.make_queues_and_requests(self)

@@ -66,11 +66,6 @@ def is_apart(function: Callable[..., Any]) -> bool:
     return function.__module__ in APART and function in APART[function.__module__].functions
 
 
-def is_hot(function: Callable[..., Any]) -> bool:
-    """Whether compiled code can call a function."""
-    return function in _functions or is_apart(function)
-
-
 def enable() -> None:
     """Makes all hot functions and the native verbs known to Numba; may be called again after imports."""
     from blkmq.native import compiled, file_twins, socket_twins, twins

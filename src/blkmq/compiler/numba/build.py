@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def load_code(name: str, text: str) -> Code:
     return _loaded[path]
 
 
+@cache
 def apart_text(file: str) -> tuple[str, str]:
     """The name and text of what is compiled apart of a file, named as a module."""
     return file.rpartition(".")[2], group_text(APART[file])

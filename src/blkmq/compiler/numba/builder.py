@@ -58,7 +58,7 @@ class Builder:
         """Whether a text is being compiled."""
         self._read(0)
         with self._lock:
-            return self._is_at(text)
+            return self._process is not None and str(text) in self._begun and str(text) not in self._done
 
     def wait(self, text: Path) -> None:
         """Until a text is no longer being compiled: it has been, or could not be."""
@@ -82,10 +82,6 @@ class Builder:
             for stream in (process.stdin, process.stdout):
                 assert stream is not None
                 stream.close()
-
-    def _is_at(self, text: Path) -> bool:
-        process = self._process
-        return process is not None and str(text) in self._begun and str(text) not in self._done
 
     def _read(self, timeout_sec: float | None) -> None:
         """Notes what has been done, if need be after the next piece."""

@@ -32,6 +32,16 @@ SANITIZED = "c, sanitized"
 REMOVAL_SEC = 5  #: that taking a disk down may take beyond its requests' time
 
 
+def served(driver: Operations, target: str) -> Door:
+    """The driver in service; the target may be SANITIZED."""
+    return Door(running(driver, target))
+
+
+def running(driver: Operations, target: str) -> RunningSet:
+    """The driver's tag set, which no door serves yet."""
+    return RunningSet([driver], _executable(driver, target))
+
+
 def as_it_is(status: BlkStatus) -> BlkStatus:
     """What a client of the in-process door sees of a status."""
     return status
@@ -40,7 +50,7 @@ def as_it_is(status: BlkStatus) -> BlkStatus:
 def play(
     row: Row,
     target: str,
-    serve: Callable[[Operations, str], Any] | None = None,
+    serve: Callable[[Operations, str], Any] = served,
     seen: Callable[[BlkStatus], BlkStatus] = as_it_is,
 ) -> None:
     """Does what the row describes and compares what happens.
@@ -48,7 +58,6 @@ def play(
     ``serve`` makes another door than the in-process one, with a disk that has its ``submit``; its clients see ``seen``
     of a status.
     """
-    serve = serve or served
     outcome = row.outcome(target)
     if outcome.rule:
         check_refused(row, outcome)
@@ -60,16 +69,6 @@ def play(
             _Scene(row, outcome, door, seen).play()
         finally:
             door.close()
-
-
-def served(driver: Operations, target: str) -> Door:
-    """The driver in service; the target may be SANITIZED."""
-    return Door(running(driver, target))
-
-
-def running(driver: Operations, target: str) -> RunningSet:
-    """The driver's tag set, which no door serves yet."""
-    return RunningSet([driver], _executable(driver, target))
 
 
 def _executable(driver: Operations, target: str) -> Executable:

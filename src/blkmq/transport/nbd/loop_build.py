@@ -90,14 +90,16 @@ class LoopBuild:
 
     def _make(self) -> None:
         """Has another process compile it, so that this one keeps serving, and loads what came of it."""
-        begin_code(PORT_NAME, PORT_TEXT, nice=True)
-        wait_for_code(PORT_NAME, PORT_TEXT)
         with self._gate:
-            if not self._stopped:
-                self._load()
+            if self._stopped:
+                return
+            begin_code(PORT_NAME, PORT_TEXT, nice=True)
+        wait_for_code(PORT_NAME, PORT_TEXT)
+        if not self._stopped:
+            self._load()
 
     def stop(self) -> None:
         """Nothing more is compiled: whoever serves is ending, and may want the disk cache gone."""
-        BUILDER.stop()
         with self._gate:
             self._stopped = True
+        BUILDER.stop()
