@@ -6,11 +6,18 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from blkmq import BlkStatus, Operations, ReqOp
 from blkmq.abi.blk_types import SECTOR_SHIFT
@@ -170,3 +177,17 @@ class DiskMachine(RuleBasedStateMachine):
 
 
 assert SECTOR_SHIFT == 9
+
+
+def check_disk(examples: int, steps: int, **parts: object) -> None:
+    """Runs the machine with these parts: ``driver``, ``target``, ``moody``."""
+    machine: Any = type("Disk", (DiskMachine,), parts)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            settings.default,
+            max_examples=examples,
+            stateful_step_count=steps,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

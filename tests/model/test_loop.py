@@ -11,11 +11,8 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from blkmq import (
     BackingFile,
@@ -44,7 +41,7 @@ from blkmq.transport.file_threads import FileThreads
 from blkmq.transport.in_process.disk import InProcessDisk
 from blkmq.transport.in_process.operation import DiskError
 from tests.model.against_oracle import compare, compare_at_once
-from tests.model.disk_machine import DiskMachine
+from tests.model.disk_machine import check_disk
 from tests.targets import served
 
 PAGE, MIB = 4096, 1 << 20
@@ -133,16 +130,7 @@ class FileDisk(Loop):
 
 def test_a_disk_is_its_oracle_whatever_happens(tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    machine: Any = type("Disk", (DiskMachine,), {"driver": FileDisk, "target": target})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            settings.default,
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            suppress_health_check=[HealthCheck.too_slow],
-        ),
-    )
+    check_disk(EXAMPLES, STEPS, driver=FileDisk, target=target)
 
 
 # --- what it does with the file ---------------------------------------------------------------------------

@@ -7,7 +7,6 @@ until the ratio's 95 % interval is narrow, or ``NR_ROUNDS_MAX`` are over.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,28 +52,21 @@ class Answer:
     peer: Contender
     own: Contender
 
-    @property
-    def ratios(self) -> list[float]:
-        return [theirs / ours for theirs, ours in zip(self.peer.nsec, self.own.nsec, strict=True)]
-
-    @property
-    def ratio(self) -> float:
-        return statistics.median(self.ratios)
-
     def is_sure(self) -> bool:
-        low, high = interval95(self.ratios)
-        return max(self.ratio - low, high - self.ratio) <= NARROW * self.ratio
+        low, high = interval95(self.own.ratios(self.peer))
+        ratio = self.own.ratio(self.peer)
+        return max(ratio - low, high - ratio) <= NARROW * ratio
 
     def markdown(self) -> str:
-        low, high = interval95(self.ratios)
+        low, high = interval95(self.own.ratios(self.peer))
         return (
             f"| {self.cell.title} | {self.peer.name} | {self.peer.requests_per_sec:,.0f} | "
-            f"{self.own.requests_per_sec:,.0f} | {self.ratio:.2f} | {low:.2f}…{high:.2f} | {len(self.ratios)} | "
-            f"{self.cell.asked} |"
+            f"{self.own.requests_per_sec:,.0f} | {self.own.ratio(self.peer):.2f} | {low:.2f}…{high:.2f} | "
+            f"{len(self.own.nsec)} | {self.cell.asked} |"
         )
 
 
-def first_but(
+def without(
     names: tuple[str, ...], make: Callable[[NbdArena], list[Contender]]
 ) -> Callable[[NbdArena], list[Contender]]:
     """Contenders without some."""
@@ -95,11 +87,11 @@ def cells() -> Iterator[Cell]:
         for block, depth, asked in ((4096, 32, 1.5), (1 << 20, 8, 1.0)):
             title = f"memory, {block >> 10} KiB {rw}, depth {depth}, batching client"
             others = ("nbdkit python", "ramdisk, interpreted")
-            yield Cell(title, asked, first_but(others, memory(rw, block, depth)))
+            yield Cell(title, asked, without(others, memory(rw, block, depth)))
     for rw in ("read", "write"):
         for block, depth in ((4096, 32), (1 << 20, 8)):
             yield Cell(f"file, {block >> 10} KiB {rw}, depth {depth}, batching client", 1.0, file(rw, block, depth))
-    python_disk = first_but(("nbdkit memory", "ramdisk, interpreted"), memory("read", 4096, 32))
+    python_disk = without(("nbdkit memory", "ramdisk, interpreted"), memory("read", 4096, 32))
     yield Cell("compiled beside nbdkit's Python plugin, 4 KiB read, depth 32, batching client", 5, python_disk)
 
 

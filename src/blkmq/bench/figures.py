@@ -21,16 +21,8 @@ from blkmq.drivers.ramdisk import RamDisk
 
 NR_NULL, NR_RAM, NR_INTERPRETED = 5_000_000, 400_000, 20_000
 
-
 NSEC = "ns a request"
-HEADS = [
-    "contender",
-    "requests/s",
-    NSEC,
-    "spread",
-    "ratio",
-    "rounds: slow … fast",
-]
+HEADS = ["contender", "requests/s", NSEC, "spread", "ratio", "rounds: slow … fast"]
 PICTURE_WIDTH = 20
 PICTURE_RANGE = 6
 DOTS = " ·:•"  #: none, one, two, more rounds at a place

@@ -198,18 +198,22 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return [Contender(name, measure)]
 
 
+def null_servers(arena: NbdArena, connections: int) -> dict[str, Path | None]:
+    """Servers with nothing behind the door."""
+    return {
+        "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
+        "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
+        "qemu-storage-daemon null-co": arena.qemu(),
+        "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
+    }
+
+
 def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Contender]]:
     """Nothing behind the door: 4 KiB, depth 32."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        size = f"size={SIZE_MIB}M"
-        servers = {
-            "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", size),
-            "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", size),
-            "qemu-storage-daemon null-co": arena.qemu(),
-            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
-        }
+        servers = null_servers(arena, connections)
         return [one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, 32, connections)]
 
     return contenders
@@ -220,12 +224,7 @@ def null_fio(rw: str, block: int, depth: int, connections: int = 1) -> Callable[
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = {
-            "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
-            "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
-            "qemu-storage-daemon null-co": arena.qemu(),
-            "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
-        }
+        servers = null_servers(arena, connections)
         return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, connections)]
 
     return contenders

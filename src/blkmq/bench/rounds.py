@@ -30,9 +30,13 @@ class Contender:
         """Fastest and slowest round, as parts of the median."""
         return min(self.nsec) / self.median_nsec, max(self.nsec) / self.median_nsec
 
+    def ratios(self, peer: Contender) -> list[float]:
+        """How fast it is beside its peer in each round: the peer's time / own time."""
+        return [theirs / own for own, theirs in zip(self.nsec, peer.nsec, strict=True)]
+
     def ratio(self, peer: Contender) -> float:
-        """How fast it is beside its peer: the median over the rounds of peer's time / own time."""
-        return statistics.median(theirs / own for own, theirs in zip(self.nsec, peer.nsec, strict=True))
+        """The median of that."""
+        return statistics.median(self.ratios(peer))
 
 
 def alternate(contenders: Sequence[Contender], nr_rounds: int) -> Iterator[int]:
