@@ -49,6 +49,12 @@ FOUND = {
                          (b & 7))
         return a
         """,
+    "a chain's later link reads what an earlier one computed": """
+        for _ in range(a & 3):
+            for _ in range(1, 0, 2):
+                flag = b < min(a or b, 5) != abs(a) * int(self.STRIDE) < 2147483647
+        return int(flag)
+        """,
     "clearing a page costs fuel": """
         page = self.store.get_or_alloc(7)
         page.zero(0, PAGE_SIZE)

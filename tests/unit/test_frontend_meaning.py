@@ -31,6 +31,9 @@ BODIES = {
     "unary": "return -cmd + ~arg + +cmd + abs(arg) + (not cmd)",
     "comparisons": "return (cmd < arg) + 2 * (cmd <= arg) + 4 * (cmd == arg) + 8 * (cmd != 0) + 16 * (cmd >= 7 > arg)",
     "chain": "return 1 if 0 <= cmd < 100 // arg <= 50 else 0",
+    "long chain": "return 1 if -9 < cmd < 100 // arg <= cmd * arg < 1000 // cmd < 5000 else 0",
+    "long and": "return int(cmd > 3 and 100 // (cmd - 7) > arg and cmd != 5 and 7 // arg < 2 and arg < 63)",
+    "long or": "return int(cmd < 3 or 100 // (cmd - 7) < arg or cmd == 5 or 7 // arg > 2 or arg > 63)",
     "and": "return cmd and 100 // cmd and arg",
     "or": "return cmd or arg or 5",
     "bools": """

@@ -36,7 +36,6 @@ from blkmq.compiler.program import (
     Local,
     Type,
 )
-from blkmq.compiler.walk import locals_in, statements_in
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -51,35 +50,50 @@ Part = Callable[[], Expr]  #: lowers one operand to a bool
 # --- and, or ----------------------------------------------------------------------------------------
 def short_circuit(scope: Scope, op: str, parts: Sequence[Part]) -> Expr:
     """``and`` or ``or`` of conditions: a later one that may raise runs only where Python runs it."""
+    first = parts[0]()
+    certain = scope.assigned and set(scope.assigned)  # whatever runs
+    with scope.block() as rest:
+        result = _going_on(scope, op, first, parts[1:])
+    for name in sorted((scope.assigned or set()) - (certain or set())):  # by := in there; it is read only where it ran
+        if (nothing := zero(scope.types[name])) is not None:
+            scope.emit(Assign(scope.line, name, nothing))
+    scope.out.extend(rest)
+    scope.assigned = certain
+    return result
+
+
+def _going_on(scope: Scope, op: str, first: Expr, parts: Sequence[Part], result: Local | None = None) -> Expr:
+    """What ``first`` and the parts after it come to, in ``result`` if that is given.
+
+    A part that may raise, and all that come after it, stand in an If: what it reads they may read again.
+    """
     decides = op == "or"
-    values: list[Expr] = []  # pure, evaluated together at the end
-    so_far: Local | None = None
-    certain: set[str] | None = None  # assigned whatever runs
-    in_doubt: set[str] = set()  # locals that only a part that may not run assigns
-    for part in parts:
-        before = set(scope.assigned or ())
+    values = [first]  # pure, evaluated together
+    for number_of_part, part in enumerate(parts, start=1):
+        if isinstance(values[-1], Bool) and values[-1].value is decides:
+            break
         with scope.block() as extra:
             value = part()
-        if not values:
-            certain = scope.assigned and set(scope.assigned)
-        if not values or (harmless(extra) and in_doubt.isdisjoint(locals_in(value))):
+        if harmless(extra):
             scope.out.extend(extra)
-        else:
-            if values != [so_far]:
-                so_far = scope.spill(all_or_any(op, values), "test")
-            assert so_far is not None
-            in_doubt |= {name for statement in statements_in(extra) if (name := getattr(statement, "target", ""))}
-            extra.append(Assign(scope.line, so_far.name, value))
-            for name in sorted((scope.assigned or set()) - before):  # by := in here; it is read only where it ran
-                if (nothing := zero(scope.types[name])) is not None:
-                    scope.emit(Assign(scope.line, name, nothing))
-            scope.emit(If(scope.line, negated(so_far) if decides else so_far, extra, []))
-            value, values = so_far, []
-        values.append(value)
-        if isinstance(value, Bool) and value.value is decides:
-            break
-    scope.assigned = certain
-    return all_or_any(op, values)
+            values.append(value)
+            continue
+        result = _into(scope, result, all_or_any(op, values))
+        with scope.block() as later:
+            scope.out.extend(extra)
+            _going_on(scope, op, value, parts[number_of_part:], result)
+        scope.emit(If(scope.line, negated(result) if decides else result, later, []))
+        return result
+    so_far = all_or_any(op, values)
+    return so_far if result is None else _into(scope, result, so_far)
+
+
+def _into(scope: Scope, result: Local | None, value: Expr) -> Local:
+    """The value in a local of its own."""
+    if result is None:
+        return scope.spill(value, "test")
+    scope.emit(Assign(scope.line, result.name, value))
+    return result
 
 
 def _condition(scope: Scope, node: ast.BoolOp) -> Expr:
