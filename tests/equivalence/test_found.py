@@ -49,6 +49,13 @@ FOUND = {
                          (b & 7))
         return a
         """,
+    "a loop ends further left than it begins": """
+        if a > 0:
+            for _ in range(a & 3):
+                b += (
+        a)
+        return b
+        """,
     "a chain's later link reads what an earlier one computed": """
         for _ in range(a & 3):
             for _ in range(1, 0, 2):

@@ -248,4 +248,5 @@ class _Rewriter(ast.NodeTransformer):
         for part in ast.walk(statement):
             if isinstance(part, ast.expr | ast.stmt):
                 part.lineno = part.end_lineno = line
+                part.end_col_offset = part.col_offset  # the loop may end on another line, further left
         return statement
