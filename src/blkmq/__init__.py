@@ -35,7 +35,7 @@ from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hr_timer import HrTimer
 from blkmq.mq.hw_ctx import HwCtx
-from blkmq.mq.integer import Const, s8, s16, s32, s64, u8, u16, u32, u64
+from blkmq.mq.integer import Const, Live, s8, s16, s32, s64, u8, u16, u32, u64
 from blkmq.mq.io_completion_batch import IoCompletionBatch
 from blkmq.mq.mutex import Mutex
 from blkmq.mq.operations import Operations
@@ -87,6 +87,7 @@ __all__ = [
     "HrTimer",
     "HwCtx",
     "IoCompletionBatch",
+    "Live",
     "Mutex",
     "Operations",
     "Page",

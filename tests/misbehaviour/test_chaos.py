@@ -20,7 +20,7 @@ from blkmq.testing.misbehaviour.owners import Owners
 from blkmq.testing.misbehaviour.play import served
 from blkmq.testing.misbehaviour.table import ROWS
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR
-from blkmq.transport.in_process.disk import Door
+from blkmq.transport.in_process.door import Door
 from tests.targets import TARGETS
 
 NR_ROUNDS = 40

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,8 @@ from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.testing.model import ByteArrayDisk
 from blkmq.testing.moody import STATUS_OF_MOOD, Mood, flags_of
-from blkmq.transport.in_process.disk import Door, InProcessDisk
+from blkmq.transport.in_process.disk import InProcessDisk
+from blkmq.transport.in_process.door import Door
 from blkmq.transport.in_process.operation import DiskError
 
 SECONDS_MAX = 60  #: that a request may take on a slow machine
@@ -144,6 +146,12 @@ class DiskMachine(RuleBasedStateMachine):
     def read_everything(self) -> None:
         self.gather()
         assert self.disk.read(0, self.disk.size) == self.oracle.read(0, self.disk.size)
+
+    @precondition(lambda self: self.moody)
+    @rule(number=st.integers(1, 3))
+    def change_queues(self, number: int) -> None:
+        """What is under way ends, well or badly; what waits goes on at another queue."""
+        self.disk.set(submit_queues=min(number, os.cpu_count() or 1))
 
     @rule()
     def refuse_what_is_beyond(self) -> None:

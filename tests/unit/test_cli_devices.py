@@ -238,6 +238,24 @@ def test_set_answers_as_null_blk_does(runtime: RuntimeDirectory) -> None:
     assert "no such attribute" in run("set", "null_blk0", "nothing=1", code=1).stderr
 
 
+def test_set_changes_the_number_of_queues(runtime: RuntimeDirectory) -> None:
+    (uri,) = document("add", "null_blk", "size=1", "memory_backed=Y", *INTERPRETED)["uris"]
+    with NbdClient(uri) as client:
+        client.write(0, b"kept" * 128)
+        assert document("set", "null_blk0", "submit_queues=2")["set"] is None
+        state = document("show", "null_blk0")
+        nr_cpus = os.cpu_count() or 1
+        if nr_cpus > 1:
+            assert (len(state["queues"]), state["attributes"]["submit_queues"]) == (2, 2)
+        assert client.read(0, 512) == b"kept" * 128
+        run("set", "null_blk0", "submit_queues=1")
+        assert len(document("show", "null_blk0")["queues"]) == 1
+        assert client.read(0, 512) == b"kept" * 128
+        refusal = run("set", "null_blk0", f"submit_queues={nr_cpus + 1}", code=1).stderr
+        assert f"there can be {nr_cpus}" in refusal
+        assert "raised to 1" in run("set", "null_blk0", "submit_queues=0", code=1).stderr
+
+
 @pytest.mark.parametrize("verb", ["show", "set", "del", "logs"])
 def test_devices_that_are_not_there(runtime: RuntimeDirectory, verb: str) -> None:
     words = ["a=1"] if verb == "set" else []

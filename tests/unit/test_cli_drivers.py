@@ -63,6 +63,7 @@ def test_attributes_for_programs() -> None:
         "members": None,
         "default": 1,
         "mode": True,
+        "live": False,
         "doc": "what it does",
     }
     assert (rows["quiet"]["type"], rows["quiet"]["default"], rows["quiet"]["mode"]) == ("bool", False, False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blkmq import ConfigError, Const, Operations, s8, u8, u32, u64
+from blkmq import ConfigError, Const, Live, Operations, s8, u8, u32, u64
 from blkmq.mq.configuration import attributes_of, config_class_of, configuration_of
 
 
@@ -170,3 +170,30 @@ def test_a_path_is_the_same_wherever_the_process_goes(tmp_path: Path, monkeypatc
 def test_what_is_no_path_is_refused(value: object) -> None:
     with pytest.raises(ConfigError, match="is no path"):
         configuration_of(OnFile, {"file": value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    delay_nsec: Live[u64] = 0
+    size: u64 = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Both:
+    mode: Const[Live[u8]] = 0
+
+
+class Slow(Operations):
+    config: LiveConfig
+
+
+class Undecided(Operations):
+    config: Both
+
+
+def test_what_may_change_in_service_is_no_mode() -> None:
+    assert [(a.name, a.live, a.const) for a in attributes_of(Slow)] == [
+        ("delay_nsec", True, False), ("size", False, False),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"Both.mode.*is Const, compiled in, and Live"):
+        attributes_of(Undecided)

@@ -97,11 +97,12 @@ def show(name: str, as_json: bool) -> None:
 def set_attributes(name: str, attributes: dict[str, str], as_json: bool) -> None:
     """Change attributes of the device NAME while it is in service.
 
-    What C null_blk fixes when a disk is powered on is fixed here too; the answer says so.
+    Those are the ones that the driver declares `Live[…]`: of null_blk, as in C, submit_queues. What is in flight ends
+    first, what comes meanwhile waits; clients notice nothing. Any other is fixed, which the answer says: EBUSY.
 
     \b
     Examples:
-      blkmq set null_blk0 completion_nsec=50000
+      blkmq set null_blk0 submit_queues=2
     """
     answer = _ask(name, {"verb": "set", "attributes": attributes})
     if as_json:

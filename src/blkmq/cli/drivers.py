@@ -27,8 +27,8 @@ def drivers(driver: str | None, as_json: bool) -> None:
 
     Any package can bring drivers: by an entry point of group `blkmq.drivers`. An attribute is given on the command
     line as ATTR=VALUE and in Python as a keyword argument. A `Const[…]` is a mode, a constant in what is compiled;
-    another value of any other attribute compiles nothing. A driver says what an attribute does in a comment behind
-    it, with its unit and its range: `#: capacity [MiB, 1..1024]`.
+    another value of any other attribute compiles nothing. A `Live[…]` can be changed in service, by `blkmq set`.
+    A comment behind it says what an attribute does, with its unit and its range: `#: capacity [MiB, 1..1024]`.
 
     \b
     Examples:
@@ -87,12 +87,18 @@ def _list_attributes(text: str, as_json: bool) -> None:
     head = ["attribute", "type", "unit", "range", "default", "what it does"]
     cells = [
         [
-            a.name, f"Const[{a.type_name}]" if a.const else a.type_name, a.unit or "-", _range(a),
+            a.name, _type(a), a.unit or "-", _range(a),
             spelled_value(a, a.default), a.doc or "-",
         ]
         for a in attributes
     ]  # fmt: skip
     echo_table(head, cells, f"{cls.__name__}: {summary(cls) or 'its attributes'}")
+
+
+def _type(attribute: Attribute) -> str:
+    """As the driver's source has it."""
+    mark = "Const" if attribute.const else "Live" if attribute.live else ""
+    return f"{mark}[{attribute.type_name}]" if mark else attribute.type_name
 
 
 def attribute_json(attribute: Attribute) -> dict[str, Any]:
@@ -108,6 +114,7 @@ def attribute_json(attribute: Attribute) -> dict[str, Any]:
         "members": {n: int(member) for n, member in attribute.enum.__members__.items()} if attribute.enum else None,
         "default": plain_value(attribute, default),
         "mode": attribute.const,
+        "live": attribute.live,
         "doc": attribute.doc,
     }
 

@@ -20,7 +20,7 @@ from blkmq.device.control import ControlThread
 from blkmq.device.runtime_directory import CONTROL, LOG, SOCKET, Claim, DeviceRecord
 from blkmq.device.serve import serve
 from blkmq.dispatch.tags import nr_in_flight
-from blkmq.mq.errors import BlkmqError, ConfigError
+from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
 from blkmq.transport.nbd.disk import NbdDisk
 
@@ -60,7 +60,7 @@ def run_device(wanted: Wanted, claim: Claim, ready: Callable[[DeviceRecord], Non
             record = DeviceRecord(
                 claim.name, os.getpid(), wanted.driver, wanted.target, wanted.via, uris, wanted.attributes, time.time()
             )
-            ControlThread(claim.path / CONTROL, lambda question: _answer(question, record, wanted, disks)).start()
+            ControlThread(claim.path / CONTROL, lambda question: _answer(question, record, disks)).start()
             claim.publish(record)
             ready(record)
             _tell_systemd()
@@ -89,11 +89,11 @@ def _tell_systemd() -> None:
 
 
 # --- questions --------------------------------------------------------------------------------------------
-def _answer(question: dict[str, Any], record: DeviceRecord, wanted: Wanted, disks: Sequence[NbdDisk]) -> Any:
+def _answer(question: dict[str, Any], record: DeviceRecord, disks: Sequence[NbdDisk]) -> Any:
     if question.get("verb") == "show":
         return _show(record, disks)
     if question.get("verb") == "set":
-        return _set(question.get("attributes", {}), wanted)
+        return disks[0].set(**question.get("attributes", {}))
     raise BlkmqError(f"no question {question.get('verb')!r}", hint="questions: show, set")
 
 
@@ -122,17 +122,6 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
         "requests": disks[0].show_requests(),
         "reports": [str(report) for report in disks[0].reports()],
     }
-
-
-def _set(attributes: dict[str, str], wanted: Wanted) -> None:
-    """C null_blk answers -EBUSY for what is fixed once a disk is powered on."""
-    from blkmq.mq.configuration import configuration_of
-
-    for name, value in attributes.items():
-        configuration_of(type(wanted.disks[0]), {**wanted.attributes, name: value})  # a wrong one is told as such
-        raise ConfigError(
-            name, value, "is fixed while the disk is in service (EBUSY)", hint="`blkmq del` it and `blkmq add` it anew"
-        )
 
 
 # --- a process of its own ---------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from blkmq.device.target import executable_for
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
-from blkmq.transport.in_process.disk import Door, InProcessDisk
+from blkmq.transport.in_process.disk import InProcessDisk
+from blkmq.transport.in_process.door import Door
 from blkmq.transport.nbd.disk import NbdDisk
 
 DOORS = ("nbd", "in_process")

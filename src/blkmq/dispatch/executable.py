@@ -51,7 +51,10 @@ class Executable(Protocol):
     def size(self, role: str) -> int: ...
     def call(self, slot: int, call_address: int, a: int, b: int, c: int) -> int: ...
     def bind(self, running: RunningSet, drivers: Sequence[Operations]) -> None: ...
-    def make_queues_and_requests(self, running: RunningSet) -> None: ...
+    def set_config(self, running: RunningSet, disk: int, config: object) -> None: ...
+    def take_up(self, running: RunningSet) -> None: ...
+    def add_queue(self, running: RunningSet, index: int) -> None: ...
+    def drop_queue(self, running: RunningSet, index: int) -> None: ...
     def release(self, running: RunningSet) -> None: ...
     def pdu(self, running: RunningSet, index: int) -> object: ...
     def settle(self) -> None: ...
@@ -131,15 +134,42 @@ class CompiledDriver:
             for field in self.program.record("").fields:
                 if field.noun == "BackingFile":
                     running.files.prepare(getattr(state, field.name), field.name, driver.config)
-            for field in self.program.record("config").fields:
-                if hasattr(state, "config"):
-                    setattr(state.config, field.name, int(getattr(driver.config, field.name)))
+            self.set_config(running, disk.index, driver.config)
 
-    def make_queues_and_requests(self, running: RunningSet) -> None:
-        """Gives the fields of each Pdu and Hw their first values; nouns begin as zeroed memory."""
-        self._set_defaults("pdu", running.record.pdus, running.record.nr_requests)
+    def set_config(self, running: RunningSet, disk: int, config: object) -> None:
+        """Puts a disk's attributes where its driver reads them."""
+        state = self.records[""].from_address(running.disks[disk].record.driver)
+        if hasattr(state, "config"):
+            for field in self.program.record("config").fields:
+                setattr(state.config, field.name, int(getattr(config, field.name)))
+
+    def take_up(self, running: RunningSet) -> None:
+        """The set is configured: compiled drivers see it by views."""
+
+    def add_queue(self, running: RunningSet, index: int) -> None:
+        """Gives the fields of a queue's Hws and Pdus their first values; nouns begin as zeroed memory.
+
+        A Pdu may have served before: its timers and works keep their places in the lists that they are on.
+        """
+        depth, size = running.record.queue_depth, running.record.pdu_size
+        pdus = running.record.pdus + index * depth * size
+        if index * depth < running.record.nr_requests:
+            fields = self.program.record("pdu").fields
+            places = [getattr(self.records["pdu"], field.name) for field in fields if not field.noun]
+            for number in range(depth):
+                for place in places:
+                    ctypes.memset(pdus + number * size + place.offset, 0, place.size)
+        self._set_defaults("pdu", pdus, depth)
         for disk in running.disks:
-            self._set_defaults("hw", disk.record.hws, running.record.nr_hw_queues)
+            self._set_defaults("hw", disk.record.hws + index * self.size("hw"), 1)
+
+    def drop_queue(self, running: RunningSet, index: int) -> None:
+        """Frees what the nouns in a queue's Hws hold, and clears them."""
+        size = self.size("hw")
+        for disk in running.disks:
+            self._destroy("hw", disk.record.hws + index * size)
+            ctypes.memset(disk.record.hws + index * size, 0, size)
+        request_list_destroy(request_list_at(running.queues[index].poll_list, 0))
 
     def _set_defaults(self, role: str, address: int, count: int) -> None:
         defaults = [(field.name, field.default) for field in self.program.record(role).fields if field.default]
@@ -147,6 +177,12 @@ class CompiledDriver:
             item = self.records[role].from_address(address + index * self.size(role))
             for name, value in defaults:
                 setattr(item, name, value)
+
+    def _destroy(self, role: str, address: int) -> None:
+        """Frees what the nouns in a record hold."""
+        for field in self.program.record(role).fields:
+            if address and field.noun in DESTROY:
+                DESTROY[field.noun](getattr(self.records[role].from_address(address), field.name))
 
     def settle(self) -> None:
         """Waits for callbacks that run beside the queues' threads: compiled drivers have none."""
@@ -157,15 +193,8 @@ class CompiledDriver:
 
     def release(self, running: RunningSet) -> None:
         """Frees what the nouns in the driver's records hold."""
-        areas = [("shared", running.record.shared)]
-        for disk in getattr(running, "disks", []):
-            areas.append(("", disk.record.driver))
-            if disk.record.hws:
-                size = self.size("hw")
-                areas += [("hw", disk.record.hws + i * size) for i in range(running.record.nr_hw_queues)]
-        for role, address in areas:
-            for field in self.program.record(role).fields:
-                if address and field.noun in DESTROY:
-                    DESTROY[field.noun](getattr(self.records[role].from_address(address), field.name))
+        self._destroy("shared", running.record.shared)
         for queue in getattr(running, "queues", []):
-            request_list_destroy(request_list_at(queue.poll_list, 0))
+            self.drop_queue(running, queue.index)
+        for disk in getattr(running, "disks", []):
+            self._destroy("", disk.record.driver)

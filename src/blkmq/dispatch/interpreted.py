@@ -43,11 +43,10 @@ from blkmq.dispatch.interpreted_nouns import (
 from blkmq.dispatch.ownership import is_live, kick, push
 from blkmq.dispatch.report import LINE_BITS, OUTSIDE, TOLD_BY_PYTHON
 from blkmq.dispatch.request import INDEX_MASK, request_at
-from blkmq.dispatch.views import GeometryView, LimitsView, UniqueIdView, fill_view
+from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import DriverError, Fault, StaleRequestError
-from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.io_completion_batch import IoCompletionBatch
@@ -160,6 +159,7 @@ class InterpretedDriver:
         shared = record_class(self.cls, "shared")(partial(self._make, running.record.disks))
         self.drivers: dict[int, Operations] = {}
         self.hctxs: dict[tuple[int, int], HwCtx] = {}
+        self.pdus: list[Any] = []
         for disk, given in zip(running.disks, drivers, strict=True):
             disk.gen_disk = LiveGenDisk(disk.record)
             driver = interpret(copy.copy(given), partial(self._make, ctypes.addressof(disk.record)))
@@ -186,16 +186,41 @@ class InterpretedDriver:
             return LOCKS[field.noun](self.lock_orders)
         return make_noun(field)
 
-    def make_queues_and_requests(self, running: RunningSet) -> None:
+    def set_config(self, running: RunningSet, disk: int, config: object) -> None:
+        """Puts a disk's attributes where its driver reads them."""
+        object.__setattr__(self.drivers[ctypes.addressof(running.disks[disk].record)], "config", config)
+
+    def take_up(self, running: RunningSet) -> None:
+        """The set is configured: drivers may find requests in it."""
+        for driver in self.drivers.values():
+            object.__setattr__(driver, "tag_set", running.tag_set)
+
+    def add_queue(self, running: RunningSet, index: int) -> None:
+        """Makes a queue's Hws and Pdus.
+
+        A Pdu that has served before stays, as its timers may be known to the engine; its other fields begin anew.
+        """
         pdu, hw = record_class(self.cls, "pdu"), record_class(self.cls, "hw")
         make = partial(self._make, running.record.disks)
-        self.pdus = [pdu(make) for _ in range(running.record.nr_requests)]
+        depth = running.record.queue_depth
+        _, _, layout, _, _ = records_of(self.cls, None)
+        plain = [field.name for field in layout.fields if not field.noun]
+        for number in range(index * depth, (index + 1) * depth):
+            fresh = pdu(make)
+            if number == len(self.pdus):
+                self.pdus.append(fresh)
+            for name in plain:
+                object.__setattr__(self.pdus[number], name, getattr(fresh, name))
         for address in self.drivers:
-            for queue in running.queues:
-                data = hw(partial(self._make, address))
-                self.hctxs[address, queue.index] = InterpretedHwCtx(self, queue.index, HctxType(queue.type), data)
+            self.hctxs[address, index] = InterpretedHwCtx(self, running.queues[index], hw(partial(self._make, address)))
         if running.tag_set.flags & BLK_MQ_F_BLOCKING:
-            self.pool = ThreadPoolExecutor(running.record.nr_requests, thread_name_prefix=self.name)
+            if self.pool is not None:
+                self.pool.shutdown()
+            self.pool = ThreadPoolExecutor(len(running.queues) * depth, thread_name_prefix=self.name)
+
+    def drop_queue(self, running: RunningSet, index: int) -> None:
+        for address in self.drivers:
+            del self.hctxs[address, index]
 
     def release(self, running: RunningSet) -> None:
         if self.pool is not None:
@@ -295,9 +320,9 @@ class InterpretedDriver:
         words = iter((a, b, c))
         for _, kind in SLOTS[slot].parameters:
             if kind is TagSet:
-                arguments.append(self.running.tag_set)
+                arguments.append(self.running.configured.tag_set)
             elif kind is QueueLimits:
-                arguments.append(self._disk(call).limits)
+                arguments.append(self.running.configured.limits[self._disk(call).index])
             elif kind in FILLED:
                 arguments.append(kind())
             elif kind is HwCtx:
@@ -320,7 +345,7 @@ class InterpretedDriver:
         """Puts what a control callback filled in where compiled drivers put it."""
         for argument in arguments:
             if isinstance(argument, TagSet):
-                fill_view(self.running.view, argument)
+                fill_view(TagSetView.from_address(call.fields), argument)
             elif isinstance(argument, QueueLimits):
                 fill_view(LimitsView.from_address(call.limits), argument)
             elif type(argument) in FILLED:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch import request_verbs as verbs
 from blkmq.dispatch.call import Call, burn
+from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.nouns import backing_file
 from blkmq.dispatch.nouns.hr_timer import hr_timer_cancel, hr_timer_start
 from blkmq.dispatch.nouns.records import BackingFileRecord, HrTimerRecord, WorkRecord
@@ -294,13 +295,17 @@ class InterpretedPageStore(PageStore):
 class InterpretedHwCtx(HwCtx):
     """A hardware queue of one disk."""
 
-    __slots__ = ("data", "home", "queue_num", "type")
+    __slots__ = ("_queue", "data", "home", "queue_num")
 
-    def __init__(self, home: InterpretedDriver, queue_num: int, kind: HctxType, data: Any) -> None:
+    def __init__(self, home: InterpretedDriver, queue: HwQueueRecord, data: Any) -> None:
         self.home = home
-        self.queue_num = queue_num
-        self.type = kind
+        self.queue_num = queue.index
         self.data = data
+        self._queue = queue
+
+    @property
+    def type(self) -> HctxType:  # type: ignore[override]  # it may change with the number of queues
+        return HctxType(self._queue.type)
 
 
 class InterpretedHrTimer(HrTimer):

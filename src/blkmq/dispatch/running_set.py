@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.dispatch.call import Call
 from blkmq.dispatch.callback import FUEL_CONTROL, FUEL_DATA
+from blkmq.dispatch.configured import Configured
 from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.file_io import BOUNCE_BYTES, NR_ERRNOS, ZEROES_BYTES, FileIoRecord
 from blkmq.dispatch.file_queue import FileQueueRecord
 from blkmq.dispatch.file_worker import FileWorkerRecord
 from blkmq.dispatch.hw_queue import HwQueueRecord
+from blkmq.dispatch.nouns.hr_timer import drop_timers
 from blkmq.dispatch.nouns.lock import release_held
 from blkmq.dispatch.nouns.records import RequestListRecord
 from blkmq.dispatch.open_files import OpenFiles
@@ -33,6 +35,7 @@ from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetR
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view, read_view
 from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.configuration import attributes_of
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.mq.gen_disk import GenDisk
@@ -47,6 +50,7 @@ from blkmq.native.clock import monotonic_nsec
 from blkmq.native.memory import reserve_pages, unreserve_pages
 
 NR_SEGMENTS_MAX = 1024  #: pieces of a request: 4 MiB in pages
+SEGMENTS_BYTES = NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64  #: a request's; the rest keeps neighbours apart
 WORD_BYTES = 8
 
 
@@ -93,17 +97,19 @@ class RunningSet:
         self._fds: list[int] = []
         self._call_ids = itertools.count(1)
         self._control_lock = threading.Lock()
+        self.change_lock = threading.Lock()  #: one change of attributes at a time
         self._is_closed = False
         self.record = TagSetRecord()
         self.disks: list[Disk] = []
         self.queues: list[HwQueueRecord] = []
+        self._all_queues: list[HwQueueRecord] = []  #: with those that were dropped, and may come back
+        self.calls: list[Call] = []
         self.requests: Sequence[RequestRecord] | ctypes.Array[RequestRecord] = ()
         try:
             self._make_set(drivers)
-            self._configure(drivers)
-            self._make_queues()
-            self._make_requests()
-            self._init()
+            self.take_up(self.configure())
+            self._make_room()
+            self.add_queues(self.tag_set.nr_hw_queues)
         except BaseException:
             self.close()
             raise
@@ -127,6 +133,10 @@ class RunningSet:
             record.driver = take(executable.size(""))
             self.disks.append(Disk(index, driver, GenDisk(), QueueLimits(), record))
         self.control = self.make_call(may_sleep=True)
+        self.control.limits = take(ctypes.sizeof(LimitsView))
+        self.control.geometry = take(ctypes.sizeof(GeometryView))
+        self.control.unique_id = take(ctypes.sizeof(UniqueIdView))
+        self._asked_view = TagSetView.from_address(take(ctypes.sizeof(TagSetView)))
         executable.bind(self, drivers)
 
     def _eventfd(self) -> int:
@@ -148,28 +158,40 @@ class RunningSet:
         call.driver = self.disks[0].record.driver if self.disks else 0
         return call
 
-    def _configure(self, drivers: Sequence[Operations]) -> None:
-        """Runs each disk's ``configure``, then the kernel's rules over what it asked for."""
-        limits_view = LimitsView.from_address(self.memory.take(ctypes.sizeof(LimitsView)))
-        self.control.limits = ctypes.addressof(limits_view)
-        self.control.geometry = self.memory.take(ctypes.sizeof(GeometryView))
-        self.control.unique_id = self.memory.take(ctypes.sizeof(UniqueIdView))
-        fill_view(self.view, self.tag_set)
-        for disk in self.disks:
-            fill_view(limits_view, disk.limits)
-            self.control_callback("configure", disk.index)
-            read_view(limits_view, disk.limits)
-            read_view(self.view, self.tag_set)
-            disk.limits.features |= self.tag_set.queue_features
-            disk.limits.validate()
+    def configure(self) -> Configured:
+        """Runs each disk's ``configure``, then the kernel's rules over what it asked for; nothing holds yet."""
+        asked = self.configured = Configured(type(self.tag_set)(), [QueueLimits() for _ in self.disks])
+        view, limits_view = self._asked_view, LimitsView.from_address(self.control.limits)
+        self.control.fields = ctypes.addressof(view)
+        try:
+            fill_view(view, asked.tag_set)
+            for disk, limits in zip(self.disks, asked.limits, strict=True):
+                fill_view(limits_view, limits)
+                self.control_callback("configure", disk.index)
+                read_view(limits_view, limits)
+                read_view(view, asked.tag_set)
+                limits.features |= asked.tag_set.queue_features
+                limits.validate()
+            asked.nr_hw_queues = asked.tag_set.nr_hw_queues
+            asked.tag_set.validate()
+            fill_view(view, asked.tag_set)
+            if self.executable.has("map_queues"):
+                self.control_callback("map_queues", 0)
+                read_view(view, asked.tag_set)
+                asked.tag_set.validate()
+        finally:
+            self.control.fields = self.record.fields
+        return asked
+
+    def take_up(self, asked: Configured) -> None:
+        """What was asked for holds."""
+        self.tag_set = asked.tag_set
+        for disk, limits in zip(self.disks, asked.limits, strict=True):
+            disk.limits = limits
             disk.gen_disk.disk_name = disk.gen_disk.disk_name or f"{self.executable.name}{disk.index}"
-        self.tag_set.validate()
+        self.executable.take_up(self)
         fill_view(self.view, self.tag_set)
-        if self.executable.has("map_queues"):
-            self.control_callback("map_queues", 0)
-            read_view(self.view, self.tag_set)
-            self.tag_set.validate()
-            fill_view(self.view, self.tag_set)
+        self._type_queues()
 
     def control_callback(self, name: str, disk: int, a: int = 0, b: int = 0, c: int = 0, *, rq: int = 0) -> int:
         """Calls a slot of the control path, if the driver fills it; a negative errno or an error raises."""
@@ -225,63 +247,116 @@ class RunningSet:
         """The error of a call, with file and line."""
         return str(Report.of_call(call, self.executable))
 
-    def _make_queues(self) -> None:
+    # --- its queues: made at birth, and when their number changes -------------------------------------------
+    def _make_room(self) -> None:
+        """Takes memory for the queues that there are, or may come; what is not touched costs nothing."""
         record, tag_set, take = self.record, self.tag_set, self.memory.take
-        record.nr_hw_queues = tag_set.nr_hw_queues
+        nr_queues = tag_set.nr_hw_queues
+        if any(attribute.live for attribute in attributes_of(type(self.disks[0].driver))):
+            nr_queues = max(nr_queues, os.cpu_count() or 1)
+        nr_requests = nr_queues * tag_set.queue_depth
         record.queue_depth = tag_set.queue_depth
-        record.nr_requests = tag_set.nr_hw_queues * tag_set.queue_depth
         record.timeout_nsec = tag_set.timeout_msec * 1_000_000
         record.flags = tag_set.flags
         record.pdu_size = self.executable.size("pdu")
         record.hw_size = self.executable.size("hw")
-        record.queues = take(tag_set.nr_hw_queues * ctypes.sizeof(HwQueueRecord))
-        timers_per_rq, timers_per_disk = self.executable.nr_timers
-        nr_timers = timers_per_rq * record.nr_requests + timers_per_disk * len(self.disks)
-        self.calls = []
-        for index in range(tag_set.nr_hw_queues):
-            queue = HwQueueRecord.from_address(record.queues + index * ctypes.sizeof(HwQueueRecord))
-            queue.index = index
-            queue.type = next((kind for kind in HctxType if index in tag_set.queues(kind)), HctxType.DEFAULT)
-            queue.wake_fd = self._eventfd()
-            queue.free_tags = take(tag_set.queue_depth * WORD_BYTES)
-            queue.timers = take(nr_timers * WORD_BYTES)
-            queue.timer_capacity = nr_timers
-            queue.next_timer_nsec = S64_MAX
-            queue.poll_list = take(ctypes.sizeof(RequestListRecord))
-            self.queues.append(queue)
-            call = self.make_call(hctx=index, may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING))
-            call.queue = ctypes.addressof(queue)
-            self.calls.append(call)
-        self.worker_call = self.make_call(may_sleep=True)
-        self.timeout_call = self.make_call(may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING))
+        record.queues = take(nr_queues * ctypes.sizeof(HwQueueRecord))
+        record.requests = take(nr_requests * ctypes.sizeof(RequestRecord))
+        record.pdus = take(nr_requests * record.pdu_size)
         for disk in self.disks:
-            disk.record.hws = take(tag_set.nr_hw_queues * record.hw_size)
-
-    def _make_requests(self) -> None:
-        record = self.record
-        record.requests = self.memory.take(record.nr_requests * ctypes.sizeof(RequestRecord))
-        record.pdus = self.memory.take(record.nr_requests * record.pdu_size)
+            disk.record.hws = take(nr_queues * record.hw_size)
+        self._segments = take(nr_requests * SEGMENTS_BYTES)
+        self.requests = (RequestRecord * nr_requests).from_address(record.requests)
+        self.nr_requests_max = nr_requests
         if self.files:
             self._make_file_queue()
-        segments = self.memory.take(record.nr_requests * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64))
-        self.requests = (RequestRecord * record.nr_requests).from_address(record.requests)
-        self.executable.make_queues_and_requests(self)
-        for index, request in enumerate(self.requests):
-            queue = self.queues[index // record.queue_depth]
+        self.worker_call = self.make_call(may_sleep=True)
+        self.timeout_call = self.make_call(may_sleep=bool(tag_set.flags & BLK_MQ_F_BLOCKING))
+
+    def add_queues(self, nr_hw_queues: int) -> None:
+        """More hardware queues: requests come first, then each disk's queues.
+
+        C: ``blk_mq_alloc_tag_set``, ``blk_mq_alloc_disk``, ``blk_mq_update_nr_hw_queues``.
+        """
+        first, depth = len(self.queues), self.record.queue_depth
+        try:
+            for index in range(first, nr_hw_queues):
+                self._add_queue(index)
+            self._type_queues()
+            self.record.nr_requests = max(self.record.nr_requests, nr_hw_queues * depth)
+            self.record.nr_hw_queues = nr_hw_queues
+            for index in range(first * depth, nr_hw_queues * depth):
+                self._request_callback("init_request", index)
+                self._undo.append(("exit_request", 0, index))
+            for disk in self.disks:
+                for number in range(first, nr_hw_queues):
+                    self.control_callback("init_hctx", disk.index, number)
+                    self._undo.append(("exit_hctx", disk.index, number))
+        except BaseException:
+            if first:
+                self.drop_queues(first)
+            raise
+
+    def _add_queue(self, index: int) -> None:
+        if index == len(self._all_queues):
+            self._all_queues.append(self._make_queue(index))
+            self.calls.append(self.make_call(hctx=index, may_sleep=bool(self.tag_set.flags & BLK_MQ_F_BLOCKING)))
+            self.calls[index].queue = ctypes.addressof(self._all_queues[index])
+        self.queues.append(self._all_queues[index])
+        self.executable.add_queue(self, index)
+
+    def _make_queue(self, index: int) -> HwQueueRecord:
+        record, take, depth = self.record, self.memory.take, self.record.queue_depth
+        timers_per_rq, timers_per_disk = self.executable.nr_timers
+        nr_timers = timers_per_rq * self.nr_requests_max + timers_per_disk * len(self.disks)
+        queue = HwQueueRecord.from_address(record.queues + index * ctypes.sizeof(HwQueueRecord))
+        queue.index = index
+        queue.wake_fd = self._eventfd()
+        queue.free_tags = take(depth * WORD_BYTES)
+        queue.timers = take(nr_timers * WORD_BYTES)
+        queue.timer_capacity = nr_timers
+        queue.next_timer_nsec = S64_MAX
+        queue.poll_list = take(ctypes.sizeof(RequestListRecord))
+        free = (ctypes.c_int64 * depth).from_address(queue.free_tags)
+        for tag in range(depth):
+            number = index * depth + tag
+            request = self.requests[number]
             request.ownership = 1 << GENERATION_SHIFT | FREE << STATE_SHIFT
-            request.tag = index % record.queue_depth
-            request.hctx = queue.index
-            request.segments = segments + index * (NR_SEGMENTS_MAX * ctypes.sizeof(SegmentRecord) + 64)
-            free = (ctypes.c_int64 * record.queue_depth).from_address(queue.free_tags)
-            free[record.queue_depth - 1 - request.tag] = index  # tag 0 first
-            queue.nr_free += 1
+            request.tag = tag
+            request.hctx = index
+            request.segments = self._segments + number * SEGMENTS_BYTES
+            free[depth - 1 - tag] = number  # tag 0 first
+        queue.nr_free = depth
+        return queue
+
+    def _type_queues(self) -> None:
+        for queue in self.queues:
+            kinds = (kind for kind in HctxType if queue.index in self.tag_set.queues(kind))
+            queue.type = next(kinds, HctxType.DEFAULT)
+
+    def drop_queues(self, nr_hw_queues: int) -> None:
+        """Fewer hardware queues; nothing is in flight on those that go, no thread runs them."""
+        depth = self.record.queue_depth
+        going = [
+            (name, disk, argument)
+            for name, disk, argument in self._undo
+            if (name == "exit_hctx" and argument >= nr_hw_queues)
+            or (name == "exit_request" and argument >= nr_hw_queues * depth)
+        ]
+        self._undo = [item for item in self._undo if item not in going]
+        self._undo_all(going)
+        for queue in self.queues[nr_hw_queues:]:
+            self.record.nr_stale_timers += drop_timers(queue)
+            self.executable.drop_queue(self, queue.index)
+        self.record.nr_hw_queues = nr_hw_queues
+        del self.queues[nr_hw_queues:]
 
     def _make_file_queue(self) -> None:
         self.record.file_queue = self.memory.take(ctypes.sizeof(FileQueueRecord))
         self.file_queue = FileQueueRecord.from_address(self.record.file_queue)
-        self.file_queue.ios = self.memory.take(self.record.nr_requests * ctypes.sizeof(FileIoRecord))
-        self.file_queue.ring = self.memory.take(self.record.nr_requests * WORD_BYTES)
-        self.file_queue.capacity = self.record.nr_requests
+        self.file_queue.ios = self.memory.take(self.nr_requests_max * ctypes.sizeof(FileIoRecord))
+        self.file_queue.ring = self.memory.take(self.nr_requests_max * WORD_BYTES)
+        self.file_queue.capacity = self.nr_requests_max
         self.file_queue.statuses = self.memory.take(NR_ERRNOS * WORD_BYTES)
         statuses = (ctypes.c_int64 * NR_ERRNOS).from_address(self.file_queue.statuses)
         statuses[:] = [BlkStatus.from_errno(-number) for number in range(NR_ERRNOS)]
@@ -293,16 +368,6 @@ class RunningSet:
         worker.bounce = self.memory.take(BOUNCE_BYTES)
         worker.zeroes = self.memory.take(ZEROES_BYTES)
         return ctypes.addressof(worker)
-
-    def _init(self) -> None:
-        """Requests come with the tag set, queues with its disks. C: ``blk_mq_alloc_tag_set``, ``blk_mq_alloc_disk``."""
-        for index in range(self.record.nr_requests):
-            self._request_callback("init_request", index)
-            self._undo.append(("exit_request", 0, index))
-        for disk in self.disks:
-            for queue in range(self.tag_set.nr_hw_queues):
-                self.control_callback("init_hctx", disk.index, queue)
-                self._undo.append(("exit_hctx", disk.index, queue))
 
     def _request_callback(self, name: str, index: int) -> None:
         """Calls a slot for a tag's request that nobody uses; it is idle meanwhile, so that its Pdu can be reached."""
@@ -325,7 +390,7 @@ class RunningSet:
     def counters(self) -> dict[str, int]:
         """What has happened so far, over all queues."""
         names = ("nr_queued", "nr_ended", "nr_requeues", "nr_timeouts", "nr_busy")
-        counts = {name: sum(getattr(queue, name) for queue in self.queues) for name in names}
+        counts = {name: sum(getattr(queue, name) for queue in self._all_queues) for name in names}
         counts["nr_in_flight"] = sum(nr_in_flight(self.record, queue) for queue in self.queues)
         for name in ("nr_errors", "nr_stale_ends", "nr_stale_timers"):
             counts[name] = getattr(self.record, name)
@@ -352,16 +417,7 @@ class RunningSet:
 
     def close(self) -> None:
         """Undoes what was done, newest first.  No request may be in flight, no thread inside."""
-        while self._undo:
-            name, disk, argument = self._undo.pop()
-            try:
-                if name == "exit_request":
-                    self._request_callback(name, argument)
-                else:
-                    self.control_callback(name, disk, argument)
-            except BlkmqError:  # an error in an exit callback does not keep the others from running
-                self.record.nr_errors += 1
-                report(self.control, self.control.error, self.control.error_at, self.control.value, self.control.rq)
+        self._undo_all(self._undo)
         with self._control_lock:
             self._is_closed = True
         self.executable.release(self)
@@ -372,10 +428,24 @@ class RunningSet:
             os.close(fd)
         self._fds.clear()
 
+    def _undo_all(self, items: list[tuple[str, int, int]]) -> None:
+        """Calls exit callbacks, newest first, and empties the list."""
+        while items:
+            name, disk, argument = items.pop()
+            try:
+                if name == "exit_request":
+                    self._request_callback(name, argument)
+                else:
+                    self.control_callback(name, disk, argument)
+            except BlkmqError:  # an error in an exit callback does not keep the others from running
+                self.record.nr_errors += 1
+                report(self.control, self.control.error, self.control.error_at, self.control.value, self.control.rq)
+
     def _keep_counts(self) -> None:
         """Copies what may still be asked for when the records are gone."""
         self.requests = ()
-        self.queues = [HwQueueRecord.from_buffer_copy(queue) for queue in self.queues]
+        self._all_queues = [HwQueueRecord.from_buffer_copy(queue) for queue in self._all_queues]
+        self.queues = self._all_queues[: len(self.queues)]
         for disk in self.disks:
             disk.record = DiskRecord.from_buffer_copy(disk.record)
         self.record = TagSetRecord.from_buffer_copy(self.record)

@@ -10,7 +10,7 @@ from operator import or_
 from typing import Annotated, Any, get_args, get_origin
 
 from blkmq.mq.errors import DriverValueError, StatusError
-from blkmq.mq.integer import Sized, is_const, s32, s64, sized, u8
+from blkmq.mq.integer import Sized, is_const, is_live, s32, s64, sized, u8
 
 _S32, _S64, _U8 = (size for size in map(sized, (s32, s64, u8)) if size is not None)
 
@@ -23,6 +23,7 @@ class AtRest:
     enum: type[IntEnum] | None = None
     boolean: bool = False
     const: bool = False
+    live: bool = False
 
     def __str__(self) -> str:
         return "bool" if self.boolean else self.enum.__name__ if self.enum else self.sized.name
@@ -72,17 +73,17 @@ def at_rest(annotation: Any) -> AtRest | None:
 
     An enum rests as ``s32`` where all its members fit, else as ``s64``; a bool as ``u8``.
     """
-    const = is_const(annotation)
+    const, live = is_const(annotation), is_live(annotation)
     size = sized(annotation)
     if size is not None:
-        return AtRest(size, const=const)
+        return AtRest(size, const=const, live=live)
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if inner is bool:
-        return AtRest(_U8, boolean=True, const=const)
+        return AtRest(_U8, boolean=True, const=const, live=live)
     if isinstance(inner, type) and issubclass(inner, IntEnum | IntFlag):
-        rest = AtRest(_S32, enum=inner, const=const)  # type: ignore[arg-type]
+        rest = AtRest(_S32, enum=inner, const=const, live=live)  # type: ignore[arg-type]
         fits = _S32.holds(rest.minimum) and _S32.holds(rest.maximum)
-        return rest if fits else AtRest(_S64, enum=rest.enum, const=const)
+        return rest if fits else AtRest(_S64, enum=rest.enum, const=const, live=live)
     return None
 
 

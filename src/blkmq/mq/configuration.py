@@ -47,6 +47,11 @@ class Attribute:
         return self.rest is not None and self.rest.const
 
     @property
+    def live(self) -> bool:
+        """Whether it may change in service (``Live[...]``)."""
+        return self.rest is not None and self.rest.live
+
+    @property
     def boolean(self) -> bool:
         return self.rest is not None and self.rest.boolean
 
@@ -98,6 +103,13 @@ def _attributes_of_config(config: type) -> tuple[Attribute, ...]:
                 hints[field.name],
                 "is no sized integer, bool, IntEnum or Path",
                 hint="write u32, u64, bool, Const[u8] … from blkmq, or Path from pathlib",
+            )
+        if rest is not None and rest.const and rest.live:
+            raise ConfigError(
+                f"{config.__name__}.{field.name}",
+                hints[field.name],
+                "is Const, compiled in, and Live, changed in service",
+                hint="choose one",
             )
         default = None if field.default is MISSING else field.default
         attributes.append(Attribute(field.name, rest, default, *_parts(docs.get(field.name, ""))))

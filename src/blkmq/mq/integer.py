@@ -42,7 +42,13 @@ class _ConstMark:
     """Marks a configuration field as a mode: the compiler may fold it to a constant."""
 
 
+@dataclass(frozen=True)
+class _LiveMark:
+    """Marks a configuration field that may change while the disk is in service."""
+
+
 CONST = _ConstMark()
+LIVE = _LiveMark()
 
 u8: TypeAlias = Annotated[int, Sized("u8", 8, False)]
 u16: TypeAlias = Annotated[int, Sized("u16", 16, False)]
@@ -55,6 +61,9 @@ s64: TypeAlias = Annotated[int, Sized("s64", 64, True)]
 
 Const: TypeAlias = Annotated[T, CONST]
 """A mode, spelled ``irqmode: Const[u8] = 1``: one of few values, which decides what is compiled."""
+
+Live: TypeAlias = Annotated[T, LIVE]
+"""An attribute that may change in service, spelled ``delay_nsec: Live[u64] = 0``; ``configure`` runs again then."""
 
 
 def sized(annotation: Any) -> Sized | None:
@@ -69,3 +78,8 @@ def sized(annotation: Any) -> Sized | None:
 def is_const(annotation: Any) -> bool:
     """Whether an annotation is ``Const[...]``: Python flattens nested ``Annotated``."""
     return get_origin(annotation) is Annotated and CONST in get_args(annotation)[1:]
+
+
+def is_live(annotation: Any) -> bool:
+    """Whether an annotation is ``Live[...]``."""
+    return get_origin(annotation) is Annotated and LIVE in get_args(annotation)[1:]

@@ -20,6 +20,7 @@ from blkmq import (
     Errno,
     HrTimer,
     HwCtx,
+    Live,
     Operations,
     PageStore,
     QueueLimits,
@@ -75,7 +76,7 @@ def flags_of(mood: Mood) -> ReqFlag:
 @dataclass(frozen=True, kw_only=True)
 class MoodyConfig:
     size: u64 = 1  #: MiB
-    submit_queues: u32 = 3
+    submit_queues: Live[u32] = 3
     hw_queue_depth: u32 = 8
     timeout_msec: u32 = 10
     timer_nsec: u64 = 20_000

@@ -175,3 +175,13 @@ def run_timers(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
             call_back_with(call, slot, request_at(tag_set.requests, rq & INDEX_MASK), rq)
         else:
             atomic_add(tag_set, "nr_stale_timers", 1)
+
+
+def drop_timers(queue: HwQueueRecord) -> int:
+    """Disarms the timers of a queue that goes: their requests have ended; how many."""
+    lock_timers(queue)
+    count = queue.nr_timers
+    while queue.nr_timers > 0:
+        take_out(queue, word_at(queue.timers, 0).value)
+    unlock_timers(queue)
+    return count

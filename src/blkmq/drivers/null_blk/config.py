@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from blkmq import PAGE_SIZE, SZ_1K, Const, u32, u64
+from blkmq import PAGE_SIZE, SZ_1K, Const, Live, u32, u64
 
 MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
 MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
@@ -37,7 +37,7 @@ class NullBlkConfig:
     virt_boundary: bool = False  #: no gaps within pages between the segments of a request
     rotational: bool = False  #: says that it rotates
 
-    submit_queues: u32 = 1  #: hardware queues [queues, 1..CPUs]
+    submit_queues: Live[u32] = 1  #: hardware queues [queues, 1..CPUs]
     hw_queue_depth: u32 = 64  #: tags of each hardware queue [tags, 1..10240]
     blocking: bool = False  #: queue_rq may sleep; implied by memory_backed
 

@@ -25,7 +25,7 @@ from blkmq.native.invoke import interpreted_entries
 from blkmq.testing.misbehaviour.crowd import PATIENCE_SEC, Crowd, status_of
 from blkmq.testing.misbehaviour.outcome import Others, Outcome, Row
 from blkmq.testing.misbehaviour.victim import BAD_SECTOR, PREPARE_SECTOR
-from blkmq.transport.in_process.disk import Door
+from blkmq.transport.in_process.door import Door
 
 TARGETS = ("interpreted", "host", "c")
 SANITIZED = "c, sanitized"

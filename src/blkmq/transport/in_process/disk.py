@@ -11,69 +11,26 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_types import SECTOR_SHIFT, SECTOR_SIZE
 from blkmq.abi.blkdev import BLK_FEAT_FUA, BLK_FEAT_WRITE_CACHE
+from blkmq.dispatch.live_change import change_attributes
 from blkmq.dispatch.report import Report
-from blkmq.dispatch.running_set import NR_SEGMENTS_MAX, RunningSet
+from blkmq.dispatch.running_set import NR_SEGMENTS_MAX
 from blkmq.dispatch.show import show_requests
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.hctx_type import HctxType
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.req_op import ReqFlag, ReqOp
-from blkmq.transport.file_threads import FileThreads
 from blkmq.transport.in_process.operation import Operation
-from blkmq.transport.in_process.queue_thread import QueueThread
-from blkmq.transport.in_process.timeout_thread import TimeoutThread
-from blkmq.transport.work_thread import WorkThread
+
+if TYPE_CHECKING:
+    from blkmq.transport.in_process.door import Door
+    from blkmq.transport.in_process.queue_thread import QueueThread
 
 NO_FLAGS = ReqFlag(0)
 BYTES_MAX = (1 << 32) - 1  #: of one request. C: ``rq->__data_len`` is an unsigned int
-
-
-class Door:
-    """The threads of a running set: one for each hardware queue, one for works, and one for timeouts."""
-
-    def __init__(self, running: RunningSet) -> None:
-        self.running = running
-        self.queues = [QueueThread(running, index) for index in range(running.tag_set.nr_hw_queues)]
-        self.worker = WorkThread(running)
-        self.timeouts = TimeoutThread(running, self.queues)
-        self.files = FileThreads(running)
-        self.open = True
-        for thread in (*self.queues, self.worker, self.timeouts):
-            thread.start()
-        self.files.start()
-        self.disks = [InProcessDisk(self, index) for index in range(len(running.disks))]
-        try:
-            for disk in self.disks:
-                running.open_disk(disk.index)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Waits for what is in flight (the tag set's timeout bounds it), then takes everything down."""
-        if not self.open:
-            return
-        self.must_be_outside()
-        self.open = False
-        self.running.begin_removal()
-        self.timeouts.wake()
-        for thread in self.queues:
-            thread.stop()
-        for thread in self.queues:
-            thread.join()
-        self.files.stop()
-        for other in (self.worker, self.timeouts):
-            other.stop()
-            other.join()
-        self.running.close()
-
-    def must_be_outside(self) -> None:
-        """A client's callback, which runs on one of these threads, would wait for itself."""
-        if threading.current_thread() in (*self.queues, self.worker, self.timeouts):
-            raise RuntimeError("not in the callback of a future: its thread would wait for itself")
 
 
 class InProcessDisk:
@@ -147,6 +104,15 @@ class InProcessDisk:
         if answer < 0:
             raise OSError(-answer, f"{slot} of {self.name}: {errno.errorcode.get(-answer, answer)}")
         return answer
+
+    def set(self, **attributes: Any) -> None:
+        """Changes live attributes, of all disks of the tag set; a ConfigError, and nothing changes, if that cannot be.
+
+        What is in flight ends first; what comes meanwhile waits. C: null_blk's configfs, in service.
+        """
+        self._must_be_open()
+        self._door.must_be_outside()
+        change_attributes(self._door.running, self._door, attributes)
 
     def quiesce(self) -> None:
         """Issues nothing more until :meth:`unquiesce`; no ``queue_rq`` runs now. C: ``blk_mq_quiesce_queue``."""
@@ -241,7 +207,7 @@ class InProcessDisk:
                 else ctypes.create_string_buffer(nr_bytes)
             )
         pieces = self._pieces(op, offset, nr_bytes, flags, buffer)
-        thread = self._door.queues[self._map(op, flags) if queue is None else queue]
+        thread = self._map(op, flags) if queue is None else self._door.queues[queue]
         for piece in pieces:
             thread.submit(piece)
         return pieces[0].future if len(pieces) == 1 else _joined(pieces, op, buffer)
@@ -280,15 +246,14 @@ class InProcessDisk:
             most = min(most, NR_SEGMENTS_MAX << 12)
         return most // block * block
 
-    def _map(self, op: ReqOp, flags: ReqFlag) -> int:
+    def _map(self, op: ReqOp, flags: ReqFlag) -> QueueThread:
         """The hardware queue for an operation of this thread. C: ``blk_mq_map_queue``."""
         kind = HctxType.DEFAULT
         if flags & ReqFlag.POLLED:
             kind = HctxType.POLL
         elif op is ReqOp.READ:
             kind = HctxType.READ
-        tag_set = self._door.running.tag_set
-        queues = tag_set.queues(kind) or tag_set.queues(HctxType.DEFAULT)
+        queues = self._door.map[kind]
         if not hasattr(self._turn, "number"):
             self._turn.number = next(self._turns)
         turn: int = self._turn.number

@@ -37,15 +37,22 @@ class QueueThread(threading.Thread):
         self._is_over = False  #: nobody takes operations any more, and what wakes the thread may be gone
         self._ended: dict[int, Operation] = {}  #: by tag: what :meth:`answer_ended` saw
         self._turned = threading.Event()  #: set on each turn of the loop
+        self._frozen = False
+        self._still = threading.Event()  #: set when frozen, and nothing is in flight
+        self._heir: QueueThread | None = None  #: gets what comes late, when this queue is gone
 
     def submit(self, operation: Operation) -> None:
         """Any thread."""
         with self._gate:
-            if not self._is_over:
+            heir = self._heir
+            if not self._is_over and heir is None:
                 self.pending.append(operation)
                 self.wake()
                 return
-        operation.finish(BlkStatus.OFFLINE)
+        if heir is not None:
+            heir.submit(operation)
+        else:
+            operation.finish(BlkStatus.OFFLINE)
 
     def wake(self) -> None:
         os.eventfd_write(self.queue.wake_fd, 1)
@@ -72,12 +79,41 @@ class QueueThread(threading.Thread):
                 self.queue.stopped = 0
                 self.wake()
 
+    # --- C: blk_mq_freeze_queue --------------------------------------------------------------------------------
+    def freeze(self) -> None:
+        """Gives no more tags."""
+        self._still.clear()
+        self._frozen = True
+        self.wake()
+
+    def is_still(self, until: float) -> bool:
+        """Whether what was in flight has ended, by that time of the monotonic clock at the latest."""
+        return self._still.wait(max(until - time.monotonic(), 0))
+
+    def unfreeze(self) -> None:
+        self._frozen = False
+        self.wake()
+
+    def leave_to(self, heir: QueueThread) -> None:
+        """Its hardware queue goes: gives what waits, and what will come, to another; the thread ends.  It is still."""
+        with self._gate:
+            self._heir = heir
+            waiting, self.pending = self.pending, deque()
+            self.stopping = True
+            self.wake()
+        for operation in waiting:
+            heir.submit(operation)
+        self.join()
+
     def run(self) -> None:
         serve = self.running.executable.engine.serve
         try:
             while not self._has_ended():
                 self._turned.set()
-                self._fill()
+                if not self._frozen:
+                    self._fill()
+                elif not self.in_flight:
+                    self._still.set()
                 link = serve(self.call_address, time.monotonic_ns() + WAIT_NSEC)
                 if link:
                     self._reap(link)
@@ -90,6 +126,7 @@ class QueueThread(threading.Thread):
             raise
         finally:
             self._turned.set()
+            self._still.set()
 
     def _has_ended(self) -> bool:
         with self._gate:

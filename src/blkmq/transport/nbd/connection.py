@@ -23,6 +23,7 @@ class ConnectionRecord(Record):
     export: s64  #: its ExportRecord
     structured: s64  #: structured replies were negotiated
     base_allocation: s64  #: so was the metadata context
+    has_moved: s64  #: it comes from another port, as it was there
     early: s64  #: address of what the client sent before the handshake was over
     early_bytes: s64
     state: s64  #: OPEN, FINISHING, BROKEN

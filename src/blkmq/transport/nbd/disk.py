@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blkmq.abi.blk_types import SECTOR_SHIFT
+from blkmq.dispatch.live_change import change_attributes
 from blkmq.dispatch.report import Report
 from blkmq.dispatch.show import show_requests
 
@@ -54,6 +55,13 @@ class NbdDisk:
     def show_requests(self) -> list[str]:
         """A line for each request in flight, with its Pdu."""
         return list(show_requests(self._door.running))
+
+    def set(self, **attributes: Any) -> None:
+        """Changes live attributes, of all disks of the tag set; a ConfigError, and nothing changes, if that cannot be.
+
+        What is in flight ends first; what comes meanwhile waits. C: null_blk's configfs, in service.
+        """
+        change_attributes(self._door.running, self._door, attributes)
 
     def wait_until_compiled(self) -> None:
         """Returns when the door's loop is machine code: at once, unless it is compiled for the first time."""

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
+from blkmq.dispatch.live_change import FREEZE_SEC
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.hctx_type import HctxType
 from blkmq.transport.file_threads import FileThreads
@@ -38,6 +41,7 @@ class Door:
         self._own_directory: Path | None = None
         self._threads: list[threading.Thread] = []
         self.ports: list[PortThread] = []
+        self._gone: list[PortThread] = []  #: ports of dropped queues: what they counted
         self._reception: Reception | None = None
         self._closed = False
         self._gate = threading.Lock()
@@ -53,9 +57,9 @@ class Door:
             offers = [offer_of(disk, running.executable.name) for disk in running.disks]
             self.build = build if build is not None else LoopBuild.shared()
             self._reception = Reception(listener, offers, self._exports, running.executable.name)
-            for queue in running.tag_set.queues(HctxType.DEFAULT):
-                self.ports.append(PortThread(running, queue, self._reception.departures_fd, poll_nsec, self.build))
-            self._reception.ports = self.ports
+            self._poll_nsec = poll_nsec
+            self._make_ports()
+            self._reception.use_ports(tuple(self.ports))
             self._worker = WorkThread(running)
             self._timeouts = TimeoutThread(running)
             self._files = FileThreads(running)
@@ -72,7 +76,8 @@ class Door:
 
     def counters(self) -> dict[str, int]:
         """What the ports have counted, summed, and the clients that are here now."""
-        counts = {name: sum(getattr(port.record, name) for port in self.ports) for name in PORT_COUNTERS}
+        records = [port.record for port in (*self.ports, *self._gone)]
+        counts = {name: sum(getattr(record, name) for record in records) for name in PORT_COUNTERS}
         if self._reception is not None:
             counts |= {
                 "nr_connections": self._reception.nr_connections,
@@ -81,12 +86,63 @@ class Door:
             }
         return counts
 
+    def _make_ports(self) -> list[PortThread]:
+        """A port for each default queue that has none."""
+        assert self._reception is not None
+        queues = self.running.tag_set.queues(HctxType.DEFAULT)[len(self.ports) :]
+        departures_fd = self._reception.departures_fd
+        made = [PortThread(self.running, queue, departures_fd, self._poll_nsec, self.build) for queue in queues]
+        self.ports += made
+        return made
+
+    # --- its queues change: see live_change --------------------------------------------------------------------
+    def freeze(self) -> bool:
+        """Gives no more tags, and waits for what is in flight; False: that did not end in time."""
+        if self._closed:
+            raise OSError(errno.ENODEV, f"{self.running.executable.name} is gone")
+        until = time.monotonic() + FREEZE_SEC
+        for port in self.ports:
+            port.freeze()
+        return all(port.is_still(until) for port in self.ports)
+
+    def unfreeze(self) -> None:
+        for port in self.ports:
+            port.unfreeze()
+
+    def drop_queues(self, nr_hw_queues: int) -> None:
+        """Ends the ports of all but that many; those get their clients."""
+        assert self._reception is not None
+        staying, going = self.ports[:nr_hw_queues], self.ports[nr_hw_queues:]
+        self._reception.use_ports(tuple(staying))
+        self.ports = staying
+        for number, port in enumerate(going):
+            port.hand_on(staying, number, leaving=True)
+            port.close()
+            self._threads.remove(port)
+            self._gone.append(port)
+
+    def run_queues(self) -> None:
+        """Starts a port for each new queue of the set, and spreads the clients over all."""
+        assert self._reception is not None
+        there, made = tuple(self.ports), self._make_ports()
+        for port in made:
+            port.start()
+            self._threads.append(port)
+        self._reception.use_ports(tuple(self.ports))
+        first = 0
+        for port in there if made else ():
+            nr_connections = port.record.nr_connections
+            port.hand_on(self.ports, first)
+            first += nr_connections
+
     def close(self) -> None:
         """Lets nobody in, answers what was received (the tag set's timeout bounds it), and takes everything down."""
         with self._gate:
             if self._closed:
                 return
             self._closed = True
+        with self.running.change_lock:  # a change comes to its end; none begins any more
+            pass
         reception = self._reception
         if reception is not None and reception in self._threads:
             reception.stop()

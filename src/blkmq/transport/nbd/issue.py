@@ -27,6 +27,7 @@ from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.request import RequestRecord, request_at, segment_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.dispatch.tags import get_tag
+from blkmq.native.atomic import atomic_load
 from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of, clear_bytes
 from blkmq.transport.nbd.command import CommandRecord, command_at
@@ -91,12 +92,18 @@ def cut_zeroes(request: RequestRecord, page: int, nr_bytes: int) -> None:
         segment_at(request.segments, i).address = page
 
 
+@hot_inline
+def has_tag(port: PortRecord, queue: HwQueueRecord) -> bool:
+    """Whether a request may be issued now."""
+    return queue.nr_free > 0 and atomic_load(port, "frozen") == 0
+
+
 @hot
 def issue(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, command: CommandRecord) -> None:
     """Gives dispatch what it has tags for; the rest waits."""
     export = export_at(connection_at(command.connection, 0).export, 0)
     address = address_of(command, "next")
-    while command.issued_bytes < command.portion_bytes and queue.nr_free > 0:
+    while command.issued_bytes < command.portion_bytes and has_tag(port, queue):
         index = get_tag(tag_set, queue)
         request = request_at(tag_set.requests, index)
         at = command.issued_bytes
@@ -121,7 +128,7 @@ def issue(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, command
 @hot
 def issue_flush(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, command: CommandRecord) -> None:
     """Gives dispatch a flush, alone or after the command's data."""
-    if queue.nr_free == 0:
+    if not has_tag(port, queue):
         wait_for_tags(port, command)
         return
     export = export_at(connection_at(command.connection, 0).export, 0)

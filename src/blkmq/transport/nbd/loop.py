@@ -12,12 +12,13 @@ from blkmq.dispatch.hctx import has_news, next_event_nsec
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.request import request_at
 from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
+from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.integer import S64_MAX
-from blkmq.native.atomic import atomic_load, atomic_xchg
+from blkmq.native.atomic import atomic_load, atomic_store, atomic_xchg
 from blkmq.native.clock import drain, monotonic_nsec
 from blkmq.native.hot import hot
 from blkmq.native.invoke import call_loop
-from blkmq.native.memory import address_of, copy_bytes
+from blkmq.native.memory import address_of, copy_bytes, word_at
 from blkmq.native.socket import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -49,7 +50,8 @@ from blkmq.transport.nbd.connection import (
     make_ready,
     wake_stalled,
 )
-from blkmq.transport.nbd.port import NR_EVENTS, PortRecord, port_at
+from blkmq.transport.nbd.issue import has_tag, wait_for_tags
+from blkmq.transport.nbd.port import FREEZING, NR_EVENTS, PortRecord, port_at
 from blkmq.transport.nbd.progress import begin_portion, end_request, issue_waiting
 from blkmq.transport.nbd.receive import receive
 from blkmq.transport.nbd.reply import EVENTS, drop_replies, send_replies, want_out
@@ -61,13 +63,10 @@ POLL_MIN_NSEC = 1_000
 # --- coming and going -------------------------------------------------------------------------------------
 @hot
 def adopt(port: PortRecord) -> None:
-    """Takes over new connections."""
+    """Takes over new connections, and those of a port that goes."""
     address = read_word(port.arrivals_fd)
     while address != 0:
         connection = connection_at(address, 0)
-        for i in range(NR_COMMANDS):
-            command_at(connection.commands, i).next = connection.free_commands
-            connection.free_commands = address_of(command_at(connection.commands, i), "next")
         connection.previous_of_all = 0
         connection.next_of_all = port.connections
         if port.connections != 0:
@@ -77,11 +76,37 @@ def adopt(port: PortRecord) -> None:
         connection.readable = 1  # what came before it was registered brings no event
         epoll_control(port.epoll_fd, EPOLL_CTL_ADD, connection.fd, EVENTS, address)
         make_ready(port, connection)
+        if connection.has_moved != 0:
+            settle_in(port, connection)
+        else:
+            free_commands(connection)
         if port.stop_nsec != 0:
             finish_connection(port, connection)
         elif connection.early_bytes > 0:
             take_early(port, connection)
         address = read_word(port.arrivals_fd)
+
+
+@hot
+def free_commands(connection: ConnectionRecord) -> None:
+    """All commands of a new connection are free."""
+    for i in range(NR_COMMANDS):
+        command_at(connection.commands, i).next = connection.free_commands
+        connection.free_commands = address_of(command_at(connection.commands, i), "next")
+
+
+@hot
+def settle_in(port: PortRecord, connection: ConnectionRecord) -> None:
+    """A connection from another port goes on: its commands wait here for tags, its replies for the socket."""
+    connection.has_moved = 0
+    connection.wants_out = 0
+    port.held_bytes = port.held_bytes + connection.held_bytes
+    for i in range(NR_COMMANDS):
+        command = command_at(connection.commands, i)
+        if command.is_waiting != 0:
+            wait_for_tags(port, command)
+    if connection.replies_head != 0 or connection.state != OPEN:
+        make_answering(port, connection)
 
 
 @hot
@@ -93,18 +118,25 @@ def take_early(port: PortRecord, connection: ConnectionRecord) -> None:
         return
     copy_bytes(data_of(connection.rx), connection.early, connection.early_bytes)
     connection.rx_end = connection.early_bytes
+    connection.early_bytes = 0
 
 
 @hot
 def depart(port: PortRecord, connection: ConnectionRecord) -> None:
     """Hands a connection on which nothing is under way back to Python, which closes it."""
-    address = address_of(connection, "fd")
     if connection.rx != 0:
         leave_buffer(port, connection.rx)
     if connection.tx != 0:
         leave_buffer(port, connection.tx)
     connection.rx = 0
     connection.tx = 0
+    take_off(port, connection)
+    write_word(port.departures_fd, address_of(connection, "fd"))
+
+
+@hot
+def take_off(port: PortRecord, connection: ConnectionRecord) -> None:
+    """A connection is not this port's any more."""
     if connection.previous_of_all != 0:
         connection_at(connection.previous_of_all, 0).next_of_all = connection.next_of_all
     else:
@@ -113,7 +145,30 @@ def depart(port: PortRecord, connection: ConnectionRecord) -> None:
         connection_at(connection.next_of_all, 0).previous_of_all = connection.previous_of_all
     port.nr_connections = port.nr_connections - 1
     epoll_control(port.epoll_fd, EPOLL_CTL_DEL, connection.fd, 0, 0)
-    write_word(port.departures_fd, address)
+
+
+@hot
+def hand_on(port: PortRecord) -> None:
+    """Nothing is in flight: the port's connections go on, as they are, at its heirs', of which it may be one."""
+    adopt(port)
+    port.ready_head = 0
+    port.ready_tail = 0
+    port.stalled = 0
+    port.answering = 0
+    port.waiting_head = 0
+    port.waiting_tail = 0
+    heir = port.next_heir
+    while port.connections != 0:
+        connection = connection_at(port.connections, 0)
+        connection.place = NOWHERE
+        connection.is_answering = 0
+        connection.has_moved = 1
+        port.held_bytes = port.held_bytes - connection.held_bytes
+        take_off(port, connection)
+        write_word(word_at(port.heirs, heir % port.nr_heirs).value, address_of(connection, "fd"))
+        heir += 1
+    atomic_store(port, "nr_heirs", 0)
+    write_word(port.still_fd, 1)
 
 
 @hot
@@ -129,6 +184,19 @@ def stop_all(port: PortRecord) -> None:
             break_off(port, connection)
         elif connection.state == OPEN:
             finish_connection(port, connection)
+
+
+@hot
+def follow_freeze(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, frozen: int) -> None:
+    """Frozen: tells when nothing is in flight any more.  Not any more: those that waited look again."""
+    if frozen == 0:
+        port.still_at = 0
+        wake_stalled(port)
+    elif nr_in_flight(tag_set, queue) > 0:
+        port.still_at = FREEZING
+    else:
+        atomic_store(port, "still_at", frozen)
+        write_word(port.still_fd, 1)
 
 
 # --- sleeping ---------------------------------------------------------------------------------------------
@@ -198,11 +266,16 @@ def collect(address: int, until_nsec: int) -> int:
     call = call_at(port.call, 0)
     tag_set = tag_set_at(call.set_address, 0)
     queue = queue_at(tag_set.queues, call.hctx)
-    can_issue = port.waiting_head != 0 and queue.nr_free > 0
+    frozen = atomic_load(port, "frozen")
+    if frozen != port.still_at:
+        follow_freeze(port, tag_set, queue, frozen)
+    can_issue = port.waiting_head != 0 and has_tag(port, queue)
     if port.ready_head == 0 and port.answering == 0 and not can_issue:
         sleep(port, tag_set, queue, until_nsec)
     if atomic_load(port, "stop_nsec") != 0:
         stop_all(port)
+    if atomic_load(port, "nr_heirs") != 0:
+        hand_on(port)
     issue_waiting(port, tag_set, queue)
     link = port.ready_head
     port.ready_head = 0
@@ -313,6 +386,14 @@ def last(head: int) -> int:
 
 
 @hot
+def is_over(port: PortRecord) -> bool:
+    """Whether the port ends when its last connection is gone."""
+    if atomic_load(port, "leaving") != 0:
+        return atomic_load(port, "nr_heirs") == 0
+    return atomic_load(port, "stop_nsec") != 0
+
+
+@hot
 def serve_port(address: int, until_nsec: int) -> int:
     """All of it, for a compiled driver, until the port is stopped and nothing is left; or ``until_nsec``.
 
@@ -323,7 +404,7 @@ def serve_port(address: int, until_nsec: int) -> int:
         call_loop(port.collect, address, until_nsec)
         link = call_loop(port.serve, port.call, 0)
         left = call_loop(port.answer, address, link)
-        if left == 0 and atomic_load(port, "stop_nsec") != 0:
+        if left == 0 and is_over(port):
             return 0
         if until_nsec != S64_MAX and monotonic_nsec() >= until_nsec:
             return left

@@ -11,6 +11,7 @@ from blkmq.native.record import Record, accessor
 
 NR_EVENTS = 256  #: that one look at the sockets may bring
 NR_IOVECS = 256  #: of one send
+FREEZING = -1
 
 
 class PortRecord(Record):
@@ -30,6 +31,13 @@ class PortRecord(Record):
     poll_nsec: s64  #: longest busy look at the sockets before sleeping; 0: none
     poll_now_nsec: s64  #: the same, as the last looks have made it
     stop_nsec: s64  #: * from when on unsent replies are given up; 0: in service
+    frozen: s64  #: * number of the freeze: takes no tags, the tag set is about to change; 0: in service
+    still_at: s64  #: the freeze at which nothing was in flight any more; FREEZING: something is; 0: in service
+    still_fd: s64  #: eventfd that tells Python of ``still_at``
+    heirs: s64  #: * addresses of pipes of the ports that get its connections
+    nr_heirs: s64  #: * how many; 0: it keeps them
+    next_heir: s64  #: * the first to get one
+    leaving: s64  #: * its queue goes: the thread ends when its connections are handed on
     nr_connections: s64
     connections: s64  #: list of all
     ready_head: s64  #: list of connections with something to receive or parse

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.running_set import RunningSet
@@ -15,7 +17,7 @@ from blkmq.mq.integer import S64_MAX
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.socket import EPOLL_CTL_ADD, EPOLLIN, EVENT_BYTES, IoVec, MsgHdr, epoll_control
 from blkmq.transport.nbd.buffer import free_all_buffers
-from blkmq.transport.nbd.loop import ARRIVALS, WAKE
+from blkmq.transport.nbd.loop import ARRIVALS, WAKE, is_over
 from blkmq.transport.nbd.loop_build import LoopBuild
 from blkmq.transport.nbd.port import NR_EVENTS, NR_IOVECS, PortRecord
 
@@ -33,6 +35,11 @@ class Memory(ctypes.Structure):
     )
 
 
+def _left_sec(until: float) -> float | None:
+    """Seconds until a time of the monotonic clock; None: there is no hurry."""
+    return None if until == math.inf else max(until - time.monotonic(), 0)
+
+
 class PortThread(threading.Thread):
     """Owns a hardware queue and the connections that were given to it."""
 
@@ -42,16 +49,19 @@ class PortThread(threading.Thread):
         self.queue = running.queues[index]
         self.call_address = running.call_address(index)
         self.failure: BaseException | None = None
+        self._nr_freezes = 0
         self._memory = Memory()
         self._epoll = select.epoll()
         arrivals, self._arrivals = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._fds = [arrivals, self._arrivals]
+        self._still_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._fds = [arrivals, self._arrivals, self._still_fd]
         self.record = record = PortRecord()
         self.address = ctypes.addressof(record)
         record.call = self.call_address
         record.epoll_fd = self._epoll.fileno()
         record.arrivals_fd = arrivals
         record.departures_fd = departures_fd
+        record.still_fd = self._still_fd
         record.poll_nsec = record.poll_now_nsec = poll_nsec
         base = ctypes.addressof(self._memory)
         record.zeroes = base + Memory.zeroes.offset
@@ -69,7 +79,47 @@ class PortThread(threading.Thread):
     def stop(self) -> None:
         """No connection is read any more; the thread ends when all is answered, or cannot be."""
         self.record.stop_nsec = monotonic_nsec() + STOP_NSEC
+        self.wake()
+
+    def wake(self) -> None:
         os.eventfd_write(self.queue.wake_fd, 1)
+
+    # --- C: blk_mq_freeze_queue --------------------------------------------------------------------------------
+    def freeze(self) -> None:
+        """Gives no more tags."""
+        self._nr_freezes += 1
+        self.record.frozen = self._nr_freezes
+        self.wake()
+
+    def is_still(self, until: float) -> bool:
+        """Whether what was in flight has ended, by that time of the monotonic clock at the latest."""
+        return self._wait(lambda: self.record.still_at == self._nr_freezes, until)
+
+    def _wait(self, is_so: Callable[[], bool], until: float) -> bool:
+        """Waits for what the thread tells."""
+        while not is_so():
+            ready, _, _ = select.select([self._still_fd], [], [], _left_sec(until))
+            if not ready:
+                return False
+            os.eventfd_read(self._still_fd)
+        return True
+
+    def unfreeze(self) -> None:
+        """Goes on."""
+        self.record.frozen = 0
+        self.wake()
+
+    def hand_on(self, heirs: Sequence[PortThread], first: int, *, leaving: bool = False) -> None:
+        """Spreads its connections over some ports, from the first-th on; it is still.  Leaving, the thread ends."""
+        self._heirs = (ctypes.c_int64 * len(heirs))(*(heir._arrivals for heir in heirs))
+        self.record.heirs, self.record.next_heir = ctypes.addressof(self._heirs), first
+        self.record.nr_heirs = len(heirs)
+        self.record.leaving = int(leaving)
+        self.wake()
+        if leaving:
+            self.join()
+        else:
+            self._wait(lambda: self.record.nr_heirs == 0, math.inf)
 
     def run(self) -> None:
         try:
@@ -93,7 +143,7 @@ class PortThread(threading.Thread):
                 return
             loop.collect(self.address, S64_MAX)
             link = serve(self.call_address, 0)
-            if loop.answer(self.address, link) == 0 and self.record.stop_nsec != 0:
+            if loop.answer(self.address, link) == 0 and is_over(self.record):
                 return
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from blkmq.transport.nbd.check import error_of_status
 from blkmq.transport.nbd.command import FLUSH, TRANSFER, CommandRecord, command_at, free_command, left_bytes
 from blkmq.transport.nbd.connection import BROKEN, ConnectionRecord, connection_at, make_answering, make_ready
 from blkmq.transport.nbd.export import export_at
-from blkmq.transport.nbd.issue import describe, issue, issue_flush
+from blkmq.transport.nbd.issue import describe, has_tag, issue, issue_flush
 from blkmq.transport.nbd.port import PortRecord
 from blkmq.transport.nbd.reply import reply, reply_with_data
 
@@ -111,7 +111,7 @@ def forget(port: PortRecord, connection: ConnectionRecord, command: CommandRecor
 @hot
 def issue_waiting(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
     """Goes on with what waits for tags, first come, first served."""
-    while port.waiting_head != 0 and queue.nr_free > 0:
+    while port.waiting_head != 0 and has_tag(port, queue):
         command = command_at(port.waiting_head, 0)
         port.waiting_head = command.next
         command.is_waiting = 0

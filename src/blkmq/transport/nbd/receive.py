@@ -37,6 +37,7 @@ from blkmq.transport.nbd.connection import (
     stall,
 )
 from blkmq.transport.nbd.export import export_at
+from blkmq.transport.nbd.issue import has_tag
 from blkmq.transport.nbd.port import PortRecord
 from blkmq.transport.nbd.progress import begin
 from blkmq.transport.nbd.reply import head_bytes, lay_out, reply
@@ -197,7 +198,7 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
         connection.is_straight = 1 if is_large else 0
     if kind == NBD_CMD_WRITE and has_data and not is_large and there < nr_bytes:
         return MORE if rx_room(port, connection, NBD_REQUEST_BYTES + nr_bytes) else NO_ROOM
-    if queue.nr_free == 0 or port.waiting_head != 0:
+    if not has_tag(port, queue) or port.waiting_head != 0:
         return NO_ROOM
     if is_large and kind == NBD_CMD_READ and connection.replies_head != 0:
         return NO_ROOM  # the client has enough to read

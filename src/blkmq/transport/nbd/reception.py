@@ -54,7 +54,8 @@ class Reception(threading.Thread):
         super().__init__(name=f"{name}-nbd", daemon=True)
         self.offers = offers
         self.exports = exports
-        self.ports: Sequence[PortThread] = ()
+        self._ports: Sequence[PortThread] = ()
+        self._ports_gate = threading.Lock()
         self.nr_accepted = 0
         self.nr_refused = 0  #: clients that were turned away, or failed in the handshake
         self._listener = listener
@@ -71,6 +72,11 @@ class Reception(threading.Thread):
         self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
         self._selector.register(self._departures, selectors.EVENT_READ)
+
+    def use_ports(self, ports: Sequence[PortThread]) -> None:
+        """Hands connections to these from now on.  Any thread."""
+        with self._ports_gate:
+            self._ports = ports
 
     @property
     def nr_connections(self) -> int:
@@ -221,14 +227,14 @@ class Reception(threading.Thread):
         connection.structured = int(agreement.structured)
         connection.base_allocation = int(agreement.base_allocation)
         connection.commands = ctypes.addressof(memory.commands)
-        port = self.ports[self._next_port]
-        self._next_port = (self._next_port + 1) % len(self.ports)
         address = ctypes.addressof(connection)
         early = ctypes.create_string_buffer(guest.handshake.rest)
         connection.early = ctypes.addressof(early)
         connection.early_bytes = len(early) - 1
         self._open[address] = guest.socket, memory, early
-        port.give(address)
+        with self._ports_gate:
+            self._ports[self._next_port % len(self._ports)].give(address)
+        self._next_port += 1
 
     def _bid_farewell(self) -> None:
         """Closes the connections that ports gave back."""
