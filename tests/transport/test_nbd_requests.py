@@ -88,6 +88,43 @@ def test_a_null_disk_reads_as_zeroes_whatever_was_written(serve: Serve) -> None:
             assert client.read(0, size) == bytes(size)
 
 
+class Scribbler(Operations):
+    """A read finds one byte, in the middle; the rest the driver leaves as it was."""
+
+    def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
+        limits.max_hw_sectors = 8192
+        self.disk.set_capacity(1 << 15)
+        return Errno.OK
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        rq.start()
+        if rq.op == ReqOp.READ and rq.sector > 0:
+            position = 0
+            for segment in rq.segments():
+                if position == rq.nr_bytes // 8192 * 4096:
+                    segment[0] = 0xEE
+                position += 4096
+        rq.end()
+        return BlkStatus.OK
+
+
+def test_what_a_driver_leaves_of_a_large_read_is_zeroes(serve: Serve) -> None:
+    """Whatever the buffer had been used for: other reads, writes, some of them longer."""
+    disk = serve(Scribbler())
+    chance = random.Random(3)
+    with NbdClient(disk.uri) as client:
+        for _ in range(60):
+            size = chance.choice([68 << 10, 300 << 10, MIB, 4 * MIB, 4 * MIB + 8192])
+            what = chance.choice(["write", "read", "touched read"])
+            if what == "write":
+                client.write(0, b"\xff" * size)
+                continue
+            data = client.read(MIB if what == "touched read" else 0, size)
+            first = data.find(b"\xee")
+            assert (first >= 0) == (what == "touched read" or size > 4 * MIB)
+            assert data.count(0) == size - data.count(b"\xee")
+
+
 def test_flags_tell_what_the_disk_can_do(serve: Serve) -> None:
     with NbdClient(serve(RamDisk(size=1)).uri, structured=True) as client:
         always = ("HAS_FLAGS", "SEND_FLUSH", "SEND_FUA", "SEND_WRITE_ZEROES", "SEND_FAST_ZERO", "SEND_CACHE")

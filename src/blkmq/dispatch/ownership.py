@@ -238,6 +238,7 @@ def pin(call: Call, handle: int) -> bool:
             fail(call, FAULT_STALE if handle != 0 else FAULT_ABSENT, handle)
             return False
         if atomic_cas(request, "ownership", word, word + 1):
+            request.touched = 1
             return True
 
 

@@ -7,10 +7,8 @@ generation the lives of that tag.  C twin: ``struct request``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 from blkmq.mq.integer import s32, s64
-from blkmq.native.record import Record, Times, accessor
+from blkmq.native.record import Record, accessor
 
 
 class SegmentRecord(Record):
@@ -40,7 +38,8 @@ class RequestRecord(Record):
     budget_token: s64
     cookie: s64  #: the door's own
     watched: s64  #: which life of the tag that is for, and whether started
-    spare: Annotated[Any, s64, Times(2)]
+    touched: s64  #: a verb has reached its data, which may have changed
+    spare: s64
 
 
 request_at = accessor(RequestRecord)

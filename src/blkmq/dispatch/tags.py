@@ -29,6 +29,7 @@ def get_tag(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     request.done_bytes = 0
     request.status = 0
     request.nr_segments = 0
+    request.touched = 0
     atomic_store(request, "ownership", generation << GENERATION_SHIFT | WAITING << STATE_SHIFT)
     return index
 

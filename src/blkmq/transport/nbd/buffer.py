@@ -10,7 +10,7 @@ from __future__ import annotations
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.mq.integer import s64
 from blkmq.native.hot import hot, hot_inline
-from blkmq.native.memory import address_of, reserve_pages, unreserve_pages
+from blkmq.native.memory import address_of, clear_bytes, reserve_pages, unreserve_pages
 from blkmq.native.record import Record, accessor
 from blkmq.transport.nbd.connection import ConnectionRecord, connection_at
 from blkmq.transport.nbd.port import PortRecord
@@ -32,6 +32,7 @@ class BufferRecord(Record):
     used: s64  #: bytes laid out so far
     nr_users: s64
     is_big: s64
+    dirty_bytes: s64  #: of a big one: behind them is nothing but zeroes
 
 
 buffer_at = accessor(BufferRecord)
@@ -66,6 +67,7 @@ def take_buffer(port: PortRecord, connection: ConnectionRecord, nr_bytes: int) -
         address = reserve_pages(PAGE_SIZE + (BIG_BYTES if is_big == 1 else SMALL_BYTES))
         if address == 0:
             return 0
+        buffer_at(address, 0).dirty_bytes = 0
     buffer = buffer_at(address, 0)
     buffer.is_big = is_big
     buffer.connection = address_of(connection, "fd")
@@ -75,6 +77,22 @@ def take_buffer(port: PortRecord, connection: ConnectionRecord, nr_bytes: int) -
     connection.held_bytes = connection.held_bytes + buffer.charge
     port.held_bytes = port.held_bytes + buffer.charge
     return address
+
+
+@hot
+def clear_data(address: int, nr_bytes: int) -> None:
+    """Makes the first bytes of a big buffer zeroes; those that are already stay untouched, and cost nothing to send."""
+    buffer = buffer_at(address, 0)
+    clear_bytes(data_of(address), min(nr_bytes, buffer.dirty_bytes))
+    if nr_bytes >= buffer.dirty_bytes:
+        buffer.dirty_bytes = 0
+
+
+@hot
+def make_dirty(address: int, nr_bytes: int) -> None:
+    """The first bytes of a big buffer may be anything."""
+    buffer = buffer_at(address, 0)
+    buffer.dirty_bytes = max(buffer.dirty_bytes, nr_bytes)
 
 
 @hot_inline

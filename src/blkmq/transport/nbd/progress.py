@@ -16,7 +16,7 @@ from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.dispatch.tags import put_tag, status_of
 from blkmq.native.hot import hot
 from blkmq.native.memory import clear_bytes
-from blkmq.transport.nbd.buffer import BIG_BYTES
+from blkmq.transport.nbd.buffer import BIG_BYTES, clear_data, make_dirty
 from blkmq.transport.nbd.check import error_of_status
 from blkmq.transport.nbd.command import FLUSH, TRANSFER, CommandRecord, command_at, free_command, left_bytes
 from blkmq.transport.nbd.connection import BROKEN, ConnectionRecord, connection_at, make_answering, make_ready
@@ -48,7 +48,9 @@ def begin_portion(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord,
     left = command.nr_bytes - command.done_bytes
     command.portion_bytes = min(left, BIG_BYTES) if command.data != 0 else left
     command.issued_bytes = 0
-    if command.kind == NBD_CMD_READ:
+    if command.kind == NBD_CMD_READ and command.buffer != 0:
+        clear_data(command.buffer, command.portion_bytes)
+    elif command.kind == NBD_CMD_READ:
         clear_bytes(command.data, command.portion_bytes)
     issue(port, tag_set, queue, command)
 
@@ -59,6 +61,8 @@ def end_request(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, i
     request = request_at(tag_set.requests, index)
     command = command_at(request.cookie, 0)
     status = status_of(request)
+    if request.touched != 0 and command.kind == NBD_CMD_READ and command.buffer != 0:
+        make_dirty(command.buffer, command.portion_bytes)
     put_tag(tag_set, queue, index)
     port.has_freed = 1
     command.nr_pieces = command.nr_pieces - 1

@@ -22,6 +22,7 @@ from blkmq.transport.nbd.buffer import (
     buffer_at,
     data_of,
     leave_buffer,
+    make_dirty,
     may_take,
     take_buffer,
     use_buffer,
@@ -228,6 +229,7 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
             no_memory(port, connection, command)
             return DONE
         if kind == NBD_CMD_WRITE:
+            make_dirty(command.buffer, room)
             connection.payload = address
             connection.payload_bytes = 0
             return DONE
