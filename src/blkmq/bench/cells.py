@@ -14,10 +14,11 @@ from pathlib import Path
 from rich.console import Console
 
 from blkmq.bench.figures import machine
-from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio
+from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio, sleeping
 from blkmq.bench.rounds import Contender, alternate, interval95
 
 NR_ROUNDS_MIN, NR_ROUNDS_MAX = 9, 40
+POLL_USEC = 1000  #: longest busy look, where a cell is about polling
 NARROW = 0.10  #: of the median, to either side
 
 INTRODUCTION = """# The NBD door beside its peers
@@ -40,7 +41,7 @@ class Cell:
     """One comparison; what it makes are the peers, and ours at the end."""
 
     title: str
-    asked: float  #: the least ratio to the fastest peer
+    asked: float  #: the least ratio to the fastest peer; 0: none
     make: Callable[[NbdArena], list[Contender]]
 
 
@@ -62,7 +63,7 @@ class Answer:
         return (
             f"| {self.cell.title} | {self.peer.name} | {self.peer.requests_per_sec:,.0f} | "
             f"{self.own.requests_per_sec:,.0f} | {self.own.ratio(self.peer):.2f} | {low:.2f}…{high:.2f} | "
-            f"{len(self.own.nsec)} | {self.cell.asked} |"
+            f"{len(self.own.nsec)} | {self.cell.asked or '-'} |"
         )
 
 
@@ -91,8 +92,17 @@ def cells() -> Iterator[Cell]:
     for rw in ("read", "write"):
         for block, depth in ((4096, 32), (1 << 20, 8)):
             yield Cell(f"file, {block >> 10} KiB {rw}, depth {depth}, batching client", 1.0, file(rw, block, depth))
-    python_disk = without(("nbdkit memory", "ramdisk, interpreted"), memory("read", 4096, 32))
-    yield Cell("compiled beside nbdkit's Python plugin, 4 KiB read, depth 32, batching client", 5, python_disk)
+    for rw in ("read", "write"):
+        title = f"null, 4 KiB {rw}, depth 1, batching client, polling"
+        yield Cell(title, 1.5, null_batching(rw, 1, 1, POLL_USEC))
+    for connections, asked in ((1, 5), (4, 10)):
+        for rw in ("read", "write"):
+            title = f"Python plugin, 4 KiB {rw}, depth 32, batching client, {connections} connections: compiled"
+            others = ("nbdkit memory", "ramdisk, interpreted")
+            yield Cell(title, asked, without(others, memory(rw, 4096, 32, connections)))
+    title = "Python plugin, 4 KiB read, depth 32, batching client, 1 connections: interpreted"
+    yield Cell(title, 0, without(("nbdkit memory", "ramdisk, host"), memory("read", 4096, 32)))
+    yield Cell("Python plugin that waits 1 ms, 4 KiB read, depth 32, batching client: interpreted", 1.0, sleeping)
 
 
 def measure(cell: Cell) -> Answer:

@@ -7,6 +7,7 @@ and left out.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from typing import Any
 
 import blkmq
 from blkmq.bench.rounds import Contender
+from blkmq.bench.sleeping_disk import WAIT_SEC, SleepingDisk
 from blkmq.drivers.loop import Loop
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
@@ -46,6 +48,16 @@ API_VERSION = 1
 """
 
 
+SLEEPING_PLUGIN = f"""
+import nbdkit, time
+API_VERSION = 2
+def thread_model(): return nbdkit.THREAD_MODEL_PARALLEL
+def open(readonly): return 1
+def get_size(h): return {SIZE_MIB} << 20
+def pread(h, buf, offset, flags): time.sleep({WAIT_SEC})
+"""
+
+
 def batching_client() -> Path:
     """The client in C, compiled once."""
     program = cache_directory() / "bench" / "nbd_client"
@@ -62,9 +74,11 @@ def on_cpus() -> tuple[list[str], list[str]]:
 
 
 def words_of(driver: Operations) -> list[str]:
-    """A driver of an entry point, as the command line takes it."""
-    (name,) = (point.name for point in entry_points(group="blkmq.drivers") if point.load() is type(driver))
-    given = [(field.name, getattr(driver.config, field.name), field.default) for field in fields(driver.config)]
+    """A driver of an entry point, or the one of its file, as the command line takes it."""
+    points = (point.name for point in entry_points(group="blkmq.drivers") if point.load() is type(driver))
+    name = next(points, None) or inspect.getfile(type(driver))
+    config = driver.config
+    given = [(field.name, getattr(config, field.name), field.default) for field in (fields(config) if config else ())]
     return [name, *(f"{key}={int(value) if isinstance(value, bool) else value}" for key, value, default in given
                     if value != default)]  # fmt: skip
 
@@ -103,10 +117,10 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         path = self._fresh()
         return self._start(path, ["nbdkit", "-f", "-U", str(path), *words])
 
-    def nbdkit_python(self) -> Path | None:
-        """nbdkit's Python plugin, with a disk in a bytearray."""
+    def nbdkit_python(self, text: str = PYTHON_PLUGIN) -> Path | None:
+        """nbdkit's Python plugin, with a disk in a bytearray, or another."""
         script = self._directory / "plugin.py"
-        script.write_text(PYTHON_PLUGIN)
+        script.write_text(text)
         return self.nbdkit("python", str(script))
 
     def qemu(self) -> Path | None:
@@ -198,23 +212,29 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return [Contender(name, measure)]
 
 
-def null_servers(arena: NbdArena, connections: int) -> dict[str, Path | None]:
+def null_servers(arena: NbdArena, connections: int, poll_usec: int = 0) -> dict[str, Path | None]:
     """Servers with nothing behind the door."""
     return {
         "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
         "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
         "qemu-storage-daemon null-co": arena.qemu(),
-        "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections)),
+        "null_blk, host": arena.driver(
+            NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections), poll_usec=poll_usec
+        ),
     }
 
 
-def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Contender]]:
-    """Nothing behind the door: 4 KiB, depth 32."""
+def null_batching(
+    rw: str, connections: int, depth: int = 32, poll_usec: int = 0
+) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door: 4 KiB; with ``poll_usec`` our door looks busily at its sockets."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = null_servers(arena, connections)
-        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, 32, connections)]
+        servers = null_servers(arena, connections, poll_usec)
+        return [
+            one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, depth, connections)
+        ]
 
     return contenders
 
@@ -230,7 +250,7 @@ def null_fio(rw: str, block: int, depth: int, connections: int = 1) -> Callable[
     return contenders
 
 
-def memory(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
+def memory(rw: str, block: int, depth: int, connections: int = 1) -> Callable[[NbdArena], list[Contender]]:
     """A disk in memory, under the batching client."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
@@ -241,9 +261,20 @@ def memory(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contend
             "ramdisk, host": arena.driver(RamDisk(size=SIZE_MIB)),
             "ramdisk, interpreted": arena.driver(RamDisk(size=SIZE_MIB), "interpreted"),
         }
-        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, block, depth, 1)]
+        return [
+            one for name, path in servers.items() for one in arena.batching(name, path, rw, block, depth, connections)
+        ]
 
     return contenders
+
+
+def sleeping(arena: NbdArena) -> list[Contender]:
+    """A Python library that waits 1 ms for each request, reads of 4 KiB, depth 32, under the batching client."""
+    servers = {
+        "nbdkit python, parallel": arena.nbdkit_python(SLEEPING_PLUGIN),
+        "interpreted": arena.driver(SleepingDisk(), "interpreted"),
+    }
+    return [one for name, path in servers.items() for one in arena.batching(name, path, "read", 4096, 32, 1)]
 
 
 def file(rw: str, block: int, depth: int) -> Callable[[NbdArena], list[Contender]]:
