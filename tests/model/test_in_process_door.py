@@ -195,6 +195,10 @@ def test_what_is_no_driver_is_refused_on_every_target(target: str) -> None:
         served(Forgetful(), target)
     with pytest.raises(BlkmqError, match="is a class"):
         served(RamDisk, target)  # type: ignore[arg-type]
+    with pytest.raises(BlkmqError, match="3 is no driver"):
+        served(3, target)  # type: ignore[arg-type]
+    with pytest.raises(BlkmqError, match="'r' is no driver"):
+        served("ramdisk", target)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ask", [InProcessDisk.quiesce, InProcessDisk.close], ids=["quiesce", "close"])

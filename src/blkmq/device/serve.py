@@ -104,9 +104,12 @@ def running_set(driver: Operations | Sequence[Operations], target: str) -> Runni
     """The driver on its target, ready for a door."""
     if isinstance(driver, type):
         raise BlkmqError(f"{driver.__name__} is a class", hint=f"serve an object: {driver.__name__}(...)")
-    drivers = [driver] if isinstance(driver, Operations) else list(driver)
+    drivers = list(driver) if isinstance(driver, Sequence) else [driver]
     if not drivers:
         raise BlkmqError("no driver to serve", hint="give one driver, or a list of drivers of one class")
+    for one in drivers:
+        if not isinstance(one, Operations):
+            raise BlkmqError(f"{one!r} is no driver", hint="serve an object of a class that derives from Operations")
     if len({type(one) for one in drivers}) > 1:
         raise BlkmqError("drivers of several classes on one tag set", hint="give a list of drivers of one class")
     executable = executable_for(drivers, target)
