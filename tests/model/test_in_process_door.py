@@ -166,6 +166,7 @@ def test_an_error_of_the_driver_is_told_with_the_failed_request(target: str) -> 
         with pytest.raises(DiskError) as failed:
             disk.read(0, 512)
         assert "test_in_process_door.py" in "".join(failed.value.__notes__)
+        assert "`assert rq.sector > 0` (in queue_rq)" in "".join(failed.value.__notes__)
 
 
 class Asserting(Operations):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -96,9 +97,15 @@ class Report:
     def of_call(cls, call: Call, sources: Sources) -> Report:
         return cls.make(sources, call.error, call.error_at, call.slot, call.value, call.rq)
 
+    @property
+    def source(self) -> str:
+        """The line of the driver that it is about; empty if the file is not there."""
+        return linecache.getline(self.file, self.line).strip()
+
     def __str__(self) -> str:
         text = self.text or TEXT.get(self.fault, "error").format(value=self.value)
-        return f"{self.file}:{self.line}: {self.fault.name}: {text} (in {self.slot})"
+        source = f": `{self.source}`" if self.source and self.fault != Fault.TIMEOUT else ""
+        return f"{self.file}:{self.line}: {self.fault.name}: {text}{source} (in {self.slot})"
 
 
 def read_reports(record: TagSetRecord, sources: Sources, since: int = 0) -> Iterator[Report]:
