@@ -235,14 +235,15 @@ def test_tcp_takes_a_free_port(runtime: RuntimeDirectory) -> None:
 def test_set_answers_as_null_blk_does(runtime: RuntimeDirectory) -> None:
     document("add", "null_blk", "size=1", *INTERPRETED)
     assert "EBUSY" in run("set", "null_blk0", "blocksize=4096", code=1).stderr
-    assert "no such attribute" in run("set", "null_blk0", "nothing=1", code=1).stderr
+    assert "no such attribute" in run("set", "null_blk0", "nothing=1", code=2).stderr
+    assert "still to come" in run("set", "null_blk0", "poll_queues=1", code=2).stderr
 
 
 def test_set_changes_the_number_of_queues(runtime: RuntimeDirectory) -> None:
     (uri,) = document("add", "null_blk", "size=1", "memory_backed=Y", *INTERPRETED)["uris"]
     with NbdClient(uri) as client:
         client.write(0, b"kept" * 128)
-        assert document("set", "null_blk0", "submit_queues=2")["set"] is None
+        assert document("set", "null_blk0", "submit_queues=2") == {"set": {"submit_queues": 2}}
         state = document("show", "null_blk0")
         nr_cpus = os.cpu_count() or 1
         if nr_cpus > 1:
@@ -251,9 +252,9 @@ def test_set_changes_the_number_of_queues(runtime: RuntimeDirectory) -> None:
         run("set", "null_blk0", "submit_queues=1")
         assert len(document("show", "null_blk0")["queues"]) == 1
         assert client.read(0, 512) == b"kept" * 128
-        refusal = run("set", "null_blk0", f"submit_queues={nr_cpus + 1}", code=1).stderr
+        refusal = run("set", "null_blk0", f"submit_queues={nr_cpus + 1}", code=2).stderr
         assert f"there can be {nr_cpus}" in refusal
-        assert "raised to 1" in run("set", "null_blk0", "submit_queues=0", code=1).stderr
+        assert "raised to 1" in run("set", "null_blk0", "submit_queues=0", code=2).stderr
 
 
 @pytest.mark.parametrize("verb", ["show", "set", "del", "logs"])

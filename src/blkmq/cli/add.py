@@ -83,8 +83,17 @@ def add(
                 _tell(record, as_json)
                 stdout.flush()
 
+        log_to_stderr()
         return _serve(wanted, claim, tell)
-    answer = detach(claim, lambda ready: _serve(wanted, claim, ready))
+
+    def serve_there(ready: Callable[[DeviceRecord], None]) -> int:
+        def ready_to_log(record: DeviceRecord) -> None:
+            ready(record)  # from now on stderr is the log
+            log_to_stderr()
+
+        return _serve(wanted, claim, ready_to_log)
+
+    answer = detach(claim, serve_there)
     if isinstance(answer, int):
         return answer
     code, said = answer
@@ -126,11 +135,16 @@ def _stem(cls: type) -> str:
     return snake_case(cls.__name__)
 
 
+def log_to_stderr() -> None:
+    """What blkmq has to say is a line with its time, instead of a note for who stands by."""
+    logging.getLogger("blkmq").handlers.clear()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
 def _serve(wanted: Wanted, claim: Claim, ready: Callable[[DeviceRecord], None]) -> int:
     """Serves here; what the driver prints goes to the log, as what blkmq has to say does."""
     from blkmq.device.process import run_device
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with users_output():
         run_device(wanted, claim, ready)
     return 0

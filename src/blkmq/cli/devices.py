@@ -14,9 +14,10 @@ from click.shell_completion import CompletionItem
 
 from blkmq.cli.driver_argument import as_mapping
 from blkmq.cli.failure import ExitCode
-from blkmq.cli.output import echo_error, echo_json, echo_table, json_option
+from blkmq.cli.output import echo_error, echo_json, echo_table, json_option, note_after
 
 FOLLOW_SEC = 0.2
+WAIT_SEC = 2.0  #: until it is said what a verb waits for
 
 
 def complete_device(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -79,8 +80,8 @@ def show(name: str, as_json: bool) -> None:
         echo_json(state)
         return
     rows = [[key, str(state[key])] for key in ("name", "pid", "driver", "target", "via")]
-    rows += [[key, str(value)] for key, value in state["attributes"].items()]
-    echo_table(["", ""], rows)
+    echo_table(["device", ""], rows)
+    echo_table(["attribute", "value"], [[key, str(value)] for key, value in state["attributes"].items()])
     echo_table(["disk", "uri", "size", "block_size"], [[str(v) for v in disk.values()] for disk in state["disks"]])
     echo_table(
         ["queue", "depth", "in_flight", "queued"], [[str(v) for v in queue.values()] for queue in state["queues"]]
@@ -116,6 +117,8 @@ def set_attributes(name: str, attributes: dict[str, str], as_json: bool) -> None
 def delete(names: tuple[str, ...], kill: bool, as_json: bool) -> None:
     """Remove the devices NAME: what they have received is answered, then their processes end.
 
+    If one of several is not there, none is removed.
+
     \b
     Examples:
       blkmq del ram_disk0
@@ -124,9 +127,10 @@ def delete(names: tuple[str, ...], kill: bool, as_json: bool) -> None:
     from blkmq.device.runtime_directory import RuntimeDirectory
 
     directory = RuntimeDirectory()
-    records = [directory.find(name) for name in names]
+    records = [directory.find(name) for name in names]  # all or none
     for record in records:
-        directory.stop(record, signal_number=signal.SIGKILL if kill else signal.SIGTERM)
+        with note_after(WAIT_SEC, f"{record.name} waits for its requests: `blkmq del --kill {record.name}` does not"):
+            directory.stop(record, signal_number=signal.SIGKILL if kill else signal.SIGTERM)
     if as_json:
         echo_json({"removed": list(names)})
 

@@ -43,6 +43,20 @@ def echo_error(text: str, hint: str = "", *, kind: str = "error") -> None:
 
 
 @contextlib.contextmanager
+def note_after(seconds: float, text: str) -> Iterator[None]:
+    """Says on stderr what takes so long, if it does."""
+    import threading
+
+    timer = threading.Timer(seconds, echo_error, (text,), {"kind": "note"})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
 def log_as_notes() -> Iterator[None]:
     """Writes what blkmq logs as ``note: …`` on stderr, each once."""
     import logging

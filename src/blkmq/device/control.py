@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blkmq.device.runtime_directory import DeviceError
-from blkmq.mq.errors import BlkmqError
+from blkmq.mq.errors import BlkmqError, ConfigError
 
 LINE_BYTES_MAX = 1 << 20
 PATIENCE_SEC = 30.0
@@ -49,6 +50,9 @@ class ControlThread(threading.Thread):
             if not isinstance(question, dict):
                 raise BlkmqError("a question is a JSON object")
             return {"answer": self._answerer(question)}
+        except ConfigError as error:
+            told = {name: getattr(error, name) for name in ("field", "rule", "hint", "errno")}
+            return {"error": error.text, "config": {**told, "value": str(error.value)}, "hint": error.hint}
         except BlkmqError as error:
             return {"error": error.text, "hint": error.hint}
         except ValueError:
@@ -67,6 +71,8 @@ def ask(path: Path, question: Question) -> Any:
             raise DeviceError(
                 f"{path.parent.name} does not answer: {error}", hint="`blkmq list` says who lives"
             ) from error
+    if "config" in reply and reply["config"]["errno"] != errno.EBUSY:
+        raise ConfigError(**reply["config"])
     if "error" in reply:
         raise DeviceError(reply["error"], hint=reply["hint"])
     return reply["answer"]

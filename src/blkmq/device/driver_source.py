@@ -264,6 +264,14 @@ def _spelled(error: BaseException) -> str:
 def _exception_hint(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"install {error.name.partition('.')[0]} for {sys.executable}, or put it beside the file"
+    if isinstance(error, NameError) and error.name:
+        import blkmq
+
+        near = difflib.get_close_matches(error.name, blkmq.__all__, n=3, cutoff=0.6)
+        if error.name in blkmq.__all__:
+            return f"import {error.name} from blkmq"
+        if near:
+            return f"did you mean {' or '.join(near)}?"
     wanted = re.match(r"cannot import name '(\w+)' from 'blkmq'", str(error))
     if wanted:
         import blkmq

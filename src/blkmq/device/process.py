@@ -93,19 +93,18 @@ def _answer(question: dict[str, Any], record: DeviceRecord, disks: Sequence[NbdD
     if question.get("verb") == "show":
         return _show(record, disks)
     if question.get("verb") == "set":
-        return disks[0].set(**question.get("attributes", {}))
+        attributes = question.get("attributes", {})
+        disks[0].set(**attributes)
+        held = _attributes(disks)
+        return {name: held[name] for name in attributes}
     raise BlkmqError(f"no question {question.get('verb')!r}", hint="questions: show, set")
 
 
 def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
-    from blkmq.mq.configuration import attributes_of
-
     running = disks[0]._door.running
-    driver = running.disks[0].driver
-    values = {attribute.name: getattr(driver.config, attribute.name) for attribute in attributes_of(type(driver))}
     return {
         **asdict(record),
-        "attributes": {name: str(value) if isinstance(value, Path) else int(value) for name, value in values.items()},
+        "attributes": _attributes(disks),
         "disks": [
             {"name": disk.name, "uri": disk.uri, "size": disk.size, "block_size": disk.block_size} for disk in disks
         ],
@@ -122,6 +121,15 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
         "requests": disks[0].show_requests(),
         "reports": [str(report) for report in disks[0].reports()],
     }
+
+
+def _attributes(disks: Sequence[NbdDisk]) -> dict[str, str | int]:
+    """What the attributes are now."""
+    from blkmq.mq.configuration import attributes_of
+
+    driver = disks[0]._door.running.disks[0].driver
+    values = {attribute.name: getattr(driver.config, attribute.name) for attribute in attributes_of(type(driver))}
+    return {name: str(value) if isinstance(value, Path) else int(value) for name, value in values.items()}
 
 
 # --- a process of its own ---------------------------------------------------------------------------------

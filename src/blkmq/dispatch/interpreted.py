@@ -46,7 +46,7 @@ from blkmq.dispatch.request import INDEX_MASK, request_at
 from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view
 from blkmq.mq.blk_eh import BlkEhTimerReturn
 from blkmq.mq.blk_status import BlkStatus
-from blkmq.mq.errors import DriverError, Fault, StaleRequestError
+from blkmq.mq.errors import BlkmqError, DriverError, Fault, StaleRequestError
 from blkmq.mq.hd_geometry import HdGeometry
 from blkmq.mq.hw_ctx import HwCtx
 from blkmq.mq.io_completion_batch import IoCompletionBatch
@@ -114,6 +114,12 @@ class InterpretedDriver:
             for field in record.fields:
                 if field.slot >= 0:
                     self.timers[field.slot] = (field.method, serves_request)
+                    if not fills(cls, field.method):
+                        parameters = "self, rq: Request" if serves_request else "self"
+                        raise BlkmqError(
+                            f"{cls.__name__} has no {field.method}: {field.noun} {field.name} calls it",
+                            hint=f"define `def {field.method}({parameters}) -> None` in the driver",
+                        )
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.lock_orders = LockOrders()

@@ -68,13 +68,14 @@ def _changed(driver: type, config: Any, attributes: Mapping[str, Any]) -> Any:
     live = [attribute.name for attribute in attributes_of(driver) if attribute.live]
     for name, value in attributes.items():
         if name not in live:
-            hint = f"live attributes: {', '.join(live)}; for another" if live else "none of this driver's is live"
+            hint = f"live attributes: {', '.join(live)}; for another" if live else "none is declared Live[…]; as it is"
             raise ConfigError(name, value, "is fixed while the disk is in service (EBUSY)",
                               hint=f"{hint}: `blkmq del` it and `blkmq add` it anew", errno=errno.EBUSY)  # fmt: skip
     known = config.notes() if hasattr(config, "notes") else []
     for note in changed.notes() if hasattr(changed, "notes") else []:
         if note not in known:  # a disk that is made takes what comes nearest; one in service keeps what it has
-            raise ConfigError(*_told(attributes), f"cannot be: {note}")
+            raise ConfigError(*_told(attributes), f"would be adjusted: {note}",
+                              hint="that is for `blkmq add`; in service, give the value that is meant")  # fmt: skip
     return changed
 
 

@@ -35,7 +35,7 @@ from blkmq.dispatch.tag_set import NR_REPORTS, DiskRecord, ReportRecord, TagSetR
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.dispatch.views import GeometryView, LimitsView, TagSetView, UniqueIdView, fill_view, read_view
 from blkmq.mq.blk_status import BlkStatus
-from blkmq.mq.configuration import attributes_of
+from blkmq.mq.configuration import attributes_of, naming_attributes
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.mq.gen_disk import GenDisk
@@ -171,9 +171,11 @@ class RunningSet:
                 read_view(limits_view, limits)
                 read_view(view, asked.tag_set)
                 limits.features |= asked.tag_set.queue_features
-                limits.validate()
+                with naming_attributes(disk.driver):
+                    limits.validate()
             asked.nr_hw_queues = asked.tag_set.nr_hw_queues
-            asked.tag_set.validate()
+            with naming_attributes(self.disks[0].driver):
+                asked.tag_set.validate()
             fill_view(view, asked.tag_set)
             if self.executable.has("map_queues"):
                 self.control_callback("map_queues", 0)

@@ -7,6 +7,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
+from blkmq.dispatch.nouns.records import HrTimerRecord
 from blkmq.dispatch.ownership import STATE_SHIFT, State
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.req_op import ReqFlag, ReqOp
@@ -14,7 +15,8 @@ from blkmq.mq.req_op import ReqFlag, ReqOp
 
 def show_requests(running: RunningSet) -> Iterator[str]:
     """A line for each request in flight: tag, state, what it is, and the fields of its Pdu."""
-    for index, request in enumerate(running.requests):
+    for index in range(running.record.nr_requests):
+        request = running.requests[index]
         state = State(request.ownership >> STATE_SHIFT & 0xFF)
         if state is not State.FREE:
             flags = "|".join(flag.name or "" for flag in ReqFlag(request.flags))
@@ -31,7 +33,9 @@ def pdu_fields(running: RunningSet, index: int) -> Iterator[tuple[str, Any]]:
     if isinstance(pdu, ctypes.Structure):
         for name, *_ in pdu._fields_:
             value = getattr(pdu, name)
-            if isinstance(value, ctypes.Structure):
+            if isinstance(value, HrTimerRecord):
+                value = "armed" if value.heap_index else "idle"
+            elif isinstance(value, ctypes.Structure):
                 value = {inner[0]: getattr(value, inner[0]) for inner in value._fields_}
             elif isinstance(value, ctypes.Array):
                 value = list(value)

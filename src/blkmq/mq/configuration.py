@@ -8,11 +8,13 @@ configfs files, so a value may also come as a string.
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import difflib
 import errno
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass
 from enum import IntEnum
 from functools import cache
@@ -147,6 +149,20 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
     if check := getattr(made, "check", None):
         check()
     return made
+
+
+@contextlib.contextmanager
+def naming_attributes(driver: Any) -> Iterator[None]:
+    """What a ConfigError refuses may be what an attribute asked for: then its hint names that."""
+    try:
+        yield
+    except ConfigError as error:
+        given = [(one.name, getattr(driver.config, one.name), one.default) for one in attributes_of(type(driver))]
+        names = [name for name, value, default in given if value == error.value and value != default]
+        if names:
+            asked = " and ".join(f"{name} = {error.value}" for name in names)
+            error.hint = f"{error.hint}; {asked} asked for it" if error.hint else f"{asked} asked for it"
+        raise
 
 
 @cache

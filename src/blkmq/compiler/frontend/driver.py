@@ -19,7 +19,11 @@ from blkmq.compiler.frontend.signatures import Signature, read_signature
 from blkmq.compiler.frontend.source import FunctionSource, class_node, function_source, is_python_function
 from blkmq.compiler.program import Field, Function, Kind, Parameter, Place, Root, Type
 from blkmq.compiler.walk import statements_in
+from blkmq.mq.configuration import config_class_of
 from blkmq.mq.operations import Operations
+
+#: Rules that a field's annotation may break.
+FIELD_RULES = frozenset({"annotation", "annotation-name", "plain-int", "noun-place", "field-default"})
 
 
 class Driver:
@@ -46,6 +50,17 @@ class Driver:
     def is_own(self, function: object) -> bool:
         """Whether a function is the driver's or its base classes', not blkmq's."""
         return is_python_function(function) and function.__module__ != Operations.__module__
+
+    def is_refused_field(self, record: str, name: str) -> bool:
+        """Whether a record lacks a field only because its annotation was refused: that was told."""
+        if not FIELD_RULES.intersection(refusal.rule for refusal in self.refusals):
+            return False
+        homes: dict[str, type | None] = {
+            self.record_name(role.lower()): getattr(self.cls, role) for role in ("Pdu", "Hw", "Shared")
+        }
+        homes |= {self.record_name(""): self.cls, self.record_name("config"): config_class_of(self.cls)}
+        home = homes.get(record)
+        return home is not None and any(name in vars(base).get("__annotations__", {}) for base in home.__mro__)
 
     def has(self, name: str) -> bool:
         """Whether the driver's class has an attribute of this name."""

@@ -23,7 +23,7 @@ from blkmq.compiler.frontend.nouns import (
     handle_fields,
     verbs_of,
 )
-from blkmq.compiler.frontend.scope import Scope, harmless, lowers
+from blkmq.compiler.frontend.scope import Rejected, Scope, harmless, lowers
 from blkmq.compiler.program import (
     Assign,
     Bool,
@@ -128,6 +128,8 @@ def _field(scope: Scope, node: ast.Attribute, base: Place) -> Thing:
             return Known(value)
         if callable(value):
             raise scope.refused("method-value", node)
+    if scope.driver.is_refused_field(record.name, name):
+        raise Rejected(None)
     names = [field.name for field in record.fields]
     raise scope.refused("field", node, f"{record.name} has none of that name", hint=scope.driver.near(name, names))
 

@@ -65,8 +65,8 @@ def _slot_entries(driver: Driver) -> Iterator[Entry]:
             continue
         signature = driver.method(function, owner)
         wanted = tuple(_comparable(kind) for _, kind in slot.parameters)
-        _check(driver, signature, (*wanted, _comparable(slot.returns)), spelled_slot(slot))
-        driver.lower(signature)
+        if _check(driver, signature, (*wanted, _comparable(slot.returns)), spelled_slot(slot)):
+            driver.lower(signature)
         yield Entry(slot.number, signature.name, slot)
     if driver.has("queue_rq"):
         _check_near_slots(driver)
@@ -82,10 +82,13 @@ def _comparable(annotation: Any) -> Any:
     return NoneType if annotation is None else annotation
 
 
-def _check(driver: Driver, signature: Signature, wanted: tuple[Any, ...], spelled: str) -> None:
+def _check(driver: Driver, signature: Signature, wanted: tuple[Any, ...], spelled: str) -> bool:
+    """Whether a callback has its slot's signature; what its body does with others would not be told apart."""
     if not signature.broken and tuple(map(_comparable, signature.annotations)) != wanted:
         source = signature.source
         driver.refuse("slot-signature", f"def {source.name}", source.file, source.node.lineno, hint=spelled)
+        return False
+    return True
 
 
 def spelled_slot(slot: Slot) -> str:
@@ -116,8 +119,8 @@ def _caller_entry(driver: Driver, field: Field, in_pdu: bool) -> Iterator[Entry]
         driver.refuse("caller-method", f"{field.name}: {field.noun}", hint=hint)
         return
     signature = driver.method(function, driver.cls)
-    _check(driver, signature, (Request, NoneType) if in_pdu else (NoneType,), spelled)
-    driver.lower(signature)
+    if _check(driver, signature, (Request, NoneType) if in_pdu else (NoneType,), spelled):
+        driver.lower(signature)
     yield Entry(field.slot, signature.name, None, serves_request=in_pdu)
 
 

@@ -12,6 +12,15 @@ MAX_SIZE = 1 << 43  #: MiB: 2^63 bytes
 MAX_CACHE_MIB = 2048  #: one callback has the fuel to flush that
 
 
+#: Attributes of C's that are still to come, in groups that will have a file each.
+TO_COME = (
+    "badblocks", "badblocks_once", "badblocks_partial_io", "mbps", "poll_queues", "power",
+    "home_node", "no_sched", "shared_tag_bitmap", "shared_tags", "use_per_node_hctx",
+    "zoned", "zone_append_max_sectors", "zone_capacity", "zone_full", "zone_max_active", "zone_max_open",
+    "zone_nr_conv", "zone_offline", "zone_readonly", "zone_size",
+)  # fmt: skip
+
+
 class IrqMode(IntEnum):
     """How a request completes."""
 
@@ -22,13 +31,7 @@ class IrqMode(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class NullBlkConfig:
-    """One disk.  Still to come, in groups that have a file each:
-
-    badblocks, badblocks_once, badblocks_partial_io · mbps · poll_queues · power ·
-    home_node, no_sched, queue_mode, shared_tag_bitmap, shared_tags, use_per_node_hctx ·
-    zoned, zone_append_max_sectors, zone_capacity, zone_full, zone_max_active, zone_max_open, zone_nr_conv,
-    zone_offline, zone_readonly, zone_size.
-    """
+    """One disk; what C's has besides is in TO_COME."""
 
     index: u32 = 0  #: number of the disk among those made together
     size: u64 = 250 * 1024  #: capacity [MiB, 0..2^43]
@@ -54,6 +57,7 @@ class NullBlkConfig:
         ("gb", "that is the C module's: give size, in MiB, 1024 for each GiB"),
         ("bs", "that is the C module's: give blocksize"),
         ("nr_devices", "that is the C module's; here one disk is made: in Python, null_blk_devices() makes several"),
+        *((name, "C's null_blk has it; here it is still to come") for name in TO_COME),
         ("queue_mode", "leave it out: there is multiqueue alone, C's queue_mode=2"),
     )
 
