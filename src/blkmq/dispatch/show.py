@@ -15,8 +15,7 @@ from blkmq.mq.req_op import ReqFlag, ReqOp
 
 def show_requests(running: RunningSet) -> Iterator[str]:
     """A line for each request in flight: tag, state, what it is, and the fields of its Pdu."""
-    for index in range(running.record.nr_requests):
-        request = running.requests[index]
+    for index, request in enumerate(running.requests[: running.record.nr_requests]):
         state = State(request.ownership >> STATE_SHIFT & 0xFF)
         if state is not State.FREE:
             flags = "|".join(flag.name or "" for flag in ReqFlag(request.flags))

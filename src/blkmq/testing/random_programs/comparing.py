@@ -97,4 +97,5 @@ def differs(module: Module, difference: Difference, directory: Path) -> Differen
         comparison = compare(module, [difference.case], directory, difference.targets)
     except (Refused, SyntaxError):
         return None
-    return next(iter(comparison.differences), None)
+    # A text that one of them cannot take any more is another matter.
+    return next((found for found in comparison.differences if found.targets == difference.targets), None)

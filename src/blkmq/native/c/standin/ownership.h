@@ -159,7 +159,7 @@ static inline bool blkmq_pin(struct blkmq_call *call, struct blkmq_rq rq)
 			return false;
 		}
 	} while (!word_cas(&request->ownership, word, word + 1));
-	WRITE_ONCE(request->touched, 1);
+	word_store(&request->touched, 1);
 	return true;
 }
 
