@@ -36,7 +36,7 @@ lint: $(VENV)/stamp  ## formatter, linters, type checkers, layers
 docs: $(VENV)/stamp  ## the documentation, in build/docs
 	$(BIN)/sphinx-build -W --keep-going docs build/docs
 
-equivalence: $(VENV)/stamp  ## 20,000 random programs on all targets (takes an hour)
+equivalence: $(VENV)/stamp  ## 20,000 random programs on all targets (takes two hours on two CPUs)
 	$(BIN)/python -m blkmq.testing.random_programs --count 20000 --write docs/reference/equivalence.md $(EQUIVALENCE_ARGS)
 
 bench: $(VENV)/stamp  ## measure at length and write docs/reference/benchmarks.md
