@@ -48,7 +48,9 @@ class BuildRoot:
             lines.append(f"mkdir -p {place}; mount --bind {shlex.quote(str(path))} {place}")
         lines.append(f'exec chroot {root} env -C {shlex.quote(str(directory))} "$@"')
         namespaces = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-        return ["unshare", *namespaces, "--fork", "--pid", "--kill-child", "sh", "-c", "\n".join(lines), "sh", *words]
+        own = ["unshare", *namespaces, "--fork", "--pid", "--kill-child"]
+        dying = ["setpriv", "--pdeathsig", "KILL"]  # nothing goes on when we are killed
+        return [*dying, *own, "sh", "-c", "\n".join(lines), "sh", *words]
 
 
 def build_root(suite: str, say: Say, mirror: Mirror | None = None) -> BuildRoot:
