@@ -40,6 +40,8 @@ class Statements(Simple):
         for _ in range(self.weighted([(5, 1), (3, 2), (1, 3)])):
             if self.known is not None and (self.budget > 0 or len(self.lines) == start):
                 self.statement()
+        if len(self.lines) == start:  # there was nothing that could be assigned
+            self.put("pass")
         self.depth -= 1
         after, self.known = self.known, before
         return after
