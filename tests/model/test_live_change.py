@@ -196,7 +196,7 @@ def test_what_cannot_be_changes_nothing(target: str) -> None:
 
 
 def test_a_request_that_does_not_end_is_waited_for_in_vain(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blkmq.transport.in_process.door.FREEZE_SEC", 0.01)
+    monkeypatch.setattr("blkmq.dispatch.live_change.FREEZE_SEC", 0.01)
     with served(NullBlk(irqmode=2, completion_nsec=200_000_000, size=1), target) as disk:
         late = disk.submit_read(0, 512)
         while not disk.show_requests():

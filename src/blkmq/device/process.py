@@ -125,10 +125,9 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
 
 def _attributes(disks: Sequence[NbdDisk]) -> dict[str, str | int]:
     """What the attributes are now."""
-    from blkmq.mq.configuration import attributes_of
+    from blkmq.mq.configuration import values_of
 
-    driver = disks[0]._door.running.disks[0].driver
-    values = {attribute.name: getattr(driver.config, attribute.name) for attribute in attributes_of(type(driver))}
+    values = values_of(disks[0]._door.running.disks[0].driver)
     return {name: str(value) if isinstance(value, Path) else int(value) for name, value in values.items()}
 
 

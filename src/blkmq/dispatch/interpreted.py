@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
-from blkmq.compiler.frontend.records import records_of, snake_case
+from blkmq.compiler.frontend.records import records_of, snake_case, spelled_caller
 from blkmq.compiler.interpreted import fuel
 from blkmq.compiler.interpreted.instrument import is_instrumented
 from blkmq.compiler.interpreted.target import interpret, make_noun, record_class
@@ -115,11 +115,11 @@ class InterpretedDriver:
                 if field.slot >= 0:
                     self.timers[field.slot] = (field.method, serves_request)
                     if not fills(cls, field.method):
-                        parameters = "self, rq: Request" if serves_request else "self"
                         raise BlkmqError(
                             f"{cls.__name__} has no {field.method}: {field.noun} {field.name} calls it",
-                            hint=f"define `def {field.method}({parameters}) -> None` in the driver",
+                            hint=f"define `{spelled_caller(field, serves_request)}` in the driver",
                         )
+        self._plain_of_pdu = [field.name for field in pdu.fields if not field.noun]
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.lock_orders = LockOrders()
@@ -166,6 +166,7 @@ class InterpretedDriver:
         self.drivers: dict[int, Operations] = {}
         self.hctxs: dict[tuple[int, int], HwCtx] = {}
         self.pdus: list[Any] = []
+        self._pdu_class, self._hw_class = record_class(self.cls, "pdu"), record_class(self.cls, "hw")
         for disk, given in zip(running.disks, drivers, strict=True):
             disk.gen_disk = LiveGenDisk(disk.record)
             driver = interpret(copy.copy(given), partial(self._make, ctypes.addressof(disk.record)))
@@ -197,32 +198,32 @@ class InterpretedDriver:
         object.__setattr__(self.drivers[ctypes.addressof(running.disks[disk].record)], "config", config)
 
     def take_up(self, running: RunningSet) -> None:
-        """The set is configured: drivers may find requests in it."""
+        """The set is configured: drivers may find requests in it, and block on a thread for each tag."""
+        tag_set = running.tag_set
         for driver in self.drivers.values():
-            object.__setattr__(driver, "tag_set", running.tag_set)
+            object.__setattr__(driver, "tag_set", tag_set)
+        if tag_set.flags & BLK_MQ_F_BLOCKING:
+            if self.pool is not None:
+                self.pool.shutdown()
+            self.pool = ThreadPoolExecutor(tag_set.nr_hw_queues * tag_set.queue_depth, thread_name_prefix=self.name)
 
     def add_queue(self, running: RunningSet, index: int) -> None:
         """Makes a queue's Hws and Pdus.
 
         A Pdu that has served before stays, as its timers may be known to the engine; its other fields begin anew.
         """
-        pdu, hw = record_class(self.cls, "pdu"), record_class(self.cls, "hw")
         make = partial(self._make, running.record.disks)
         depth = running.record.queue_depth
-        _, _, layout, _, _ = records_of(self.cls, None)
-        plain = [field.name for field in layout.fields if not field.noun]
         for number in range(index * depth, (index + 1) * depth):
-            fresh = pdu(make)
+            fresh = self._pdu_class(make)
             if number == len(self.pdus):
                 self.pdus.append(fresh)
-            for name in plain:
+                continue
+            for name in self._plain_of_pdu:
                 object.__setattr__(self.pdus[number], name, getattr(fresh, name))
         for address in self.drivers:
-            self.hctxs[address, index] = InterpretedHwCtx(self, running.queues[index], hw(partial(self._make, address)))
-        if running.tag_set.flags & BLK_MQ_F_BLOCKING:
-            if self.pool is not None:
-                self.pool.shutdown()
-            self.pool = ThreadPoolExecutor(len(running.queues) * depth, thread_name_prefix=self.name)
+            data = self._hw_class(partial(self._make, address))
+            self.hctxs[address, index] = InterpretedHwCtx(self, running.queues[index], data)
 
     def drop_queue(self, running: RunningSet, index: int) -> None:
         for address in self.drivers:

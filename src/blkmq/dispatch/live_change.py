@@ -10,26 +10,40 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from blkmq.dispatch.configured import Configured
 from blkmq.dispatch.running_set import RunningSet
-from blkmq.mq.configuration import attributes_of, configuration_of
+from blkmq.mq.configuration import attributes_of, configuration_of, values_of
 from blkmq.mq.errors import BlkmqError, ConfigError
+from blkmq.mq.operations import Operations
 
 FREEZE_SEC = 20.0  #: what is in flight ends by then, or the change is refused
 NUMBERS = ("nr_hw_queues", "nr_default_queues", "nr_read_queues", "nr_poll_queues")  #: of a tag set: they may change
 
 
-class Freezing(Protocol):
-    """What a door can do with the queues that it runs."""
+class QueueRunner(Protocol):
+    """Whatever of a door runs one hardware queue. C: ``blk_mq_freeze_queue``."""
 
-    def freeze(self) -> bool:
-        """Lets nothing more in, and waits for what is in flight; False: that did not end in time."""
+    def freeze(self) -> None:
+        """Gives no more tags."""
+
+    def is_still(self, until: float) -> bool:
+        """Whether what was in flight has ended, by that time of the monotonic clock at the latest."""
         ...
 
-    def unfreeze(self) -> None: ...
+    def unfreeze(self) -> None:
+        """Goes on."""
+
+
+class ChangingDoor(Protocol):
+    """A door whose hardware queues may come and go."""
+
+    def runners(self) -> Sequence[QueueRunner]:
+        """What runs its queues now; OSError if it is closed."""
+        ...
 
     def drop_queues(self, nr_hw_queues: int) -> None:
         """Stops running all but that many; what waits on the others goes to those."""
@@ -38,17 +52,17 @@ class Freezing(Protocol):
         """Runs the set's queues, those that are new too."""
 
 
-def change_attributes(running: RunningSet, door: Freezing, attributes: Mapping[str, Any]) -> None:
+def change_attributes(running: RunningSet, door: ChangingDoor, attributes: Mapping[str, Any]) -> None:
     """Gives all disks of a set new values of live attributes; ConfigError, and nothing changes, if one cannot be."""
     with running.change_lock:
         before = [disk.driver.config for disk in running.disks]
-        configs = [_changed(type(disk.driver), disk.driver.config, attributes) for disk in running.disks]
+        configs = [_changed(disk.driver, attributes) for disk in running.disks]
         told = _told(attributes)
-        if not door.freeze():
-            door.unfreeze()
-            raise ConfigError(*told, "waits for requests that do not end (EBUSY)",
-                              hint="`blkmq show` tells which they are", errno=errno.EBUSY)  # fmt: skip
+        runners = door.runners()
         try:
+            if not _freeze(runners):
+                raise ConfigError(*told, "waits for requests that do not end (EBUSY)",
+                                  hint="`blkmq show` tells which they are", errno=errno.EBUSY)  # fmt: skip
             _set_configs(running, configs)
             try:
                 _follow(running, door, running.configure(), told)
@@ -58,14 +72,23 @@ def change_attributes(running: RunningSet, door: Freezing, attributes: Mapping[s
                     running.configure()
                 raise
         finally:
-            door.unfreeze()
+            for runner in runners:
+                runner.unfreeze()
 
 
-def _changed(driver: type, config: Any, attributes: Mapping[str, Any]) -> Any:
-    """The configuration with other values for some live attributes."""
-    kept = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)} if config else {}
-    changed = configuration_of(driver, {**kept, **attributes})  # what is wrong is told as such
-    live = [attribute.name for attribute in attributes_of(driver) if attribute.live]
+def _freeze(runners: Sequence[QueueRunner]) -> bool:
+    """Lets nothing more in, and waits for what is in flight; False: that did not end in time."""
+    until = time.monotonic() + FREEZE_SEC
+    for runner in runners:
+        runner.freeze()
+    return all(runner.is_still(until) for runner in runners)
+
+
+def _changed(driver: Operations, attributes: Mapping[str, Any]) -> Any:
+    """The driver's configuration with other values for some live attributes."""
+    config = driver.config
+    changed = configuration_of(type(driver), {**values_of(driver), **attributes})  # what is wrong is told as such
+    live = [attribute.name for attribute in attributes_of(type(driver)) if attribute.live]
     for name, value in attributes.items():
         if name not in live:
             hint = f"live attributes: {', '.join(live)}; for another" if live else "none is declared Live[…]; as it is"
@@ -92,14 +115,18 @@ def _set_configs(running: RunningSet, configs: list[Any]) -> None:
         running.executable.set_config(running, disk.index, config)
 
 
-def _follow(running: RunningSet, door: Freezing, asked: Configured, told: tuple[str, Any]) -> None:
+def _differing(one: Any, other: Any) -> list[str]:
+    """Names of the fields in which two nouns differ."""
+    names = [field.name for field in dataclasses.fields(one)]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+def _follow(running: RunningSet, door: ChangingDoor, asked: Configured, told: tuple[str, Any]) -> None:
     """Makes what drivers ask for hold."""
     held = Configured(running.tag_set, [disk.limits for disk in running.disks])
-    fixed = {field.name for field in dataclasses.fields(asked.tag_set)} - {*NUMBERS}
-    changed = sorted(name for name in fixed if getattr(asked.tag_set, name) != getattr(held.tag_set, name))
+    changed = [name for name in _differing(asked.tag_set, held.tag_set) if name not in NUMBERS]
     for new, old in zip(asked.limits, held.limits, strict=True):
-        names = [field.name for field in dataclasses.fields(new)]
-        changed += [name for name in names if getattr(new, name) != getattr(old, name)]
+        changed += _differing(new, old)
     if changed:
         raise ConfigError(*told, f"would change what is fixed in service: {', '.join(dict.fromkeys(changed))} (EBUSY)",
                           hint="`configure` may ask for other queues, for nothing else", errno=errno.EBUSY)  # fmt: skip

@@ -414,8 +414,12 @@ class RunningSet:
 
     # --- end ----------------------------------------------------------------------------------------------
     def begin_removal(self) -> None:
-        """Gives what is under way the tag set's timeout: what has not ended by then ends with BLK_STS_TIMEOUT."""
-        self.record.removal_nsec = monotonic_nsec() + self.record.timeout_nsec
+        """Gives what is under way the tag set's timeout: what has not ended by then ends with BLK_STS_TIMEOUT.
+
+        A change of attributes comes to its end before; the door is closed, so that none begins any more.
+        """
+        with self.change_lock:
+            self.record.removal_nsec = monotonic_nsec() + self.record.timeout_nsec
 
     def close(self) -> None:
         """Undoes what was done, newest first.  No request may be in flight, no thread inside."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Annotated, Any, get_args, get_origin
 
@@ -73,17 +73,17 @@ def at_rest(annotation: Any) -> AtRest | None:
 
     An enum rests as ``s32`` where all its members fit, else as ``s64``; a bool as ``u8``.
     """
-    const, live = is_const(annotation), is_live(annotation)
+    rest_of = partial(AtRest, const=is_const(annotation), live=is_live(annotation))
     size = sized(annotation)
     if size is not None:
-        return AtRest(size, const=const, live=live)
+        return rest_of(size)
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if inner is bool:
-        return AtRest(_U8, boolean=True, const=const, live=live)
+        return rest_of(_U8, boolean=True)
     if isinstance(inner, type) and issubclass(inner, IntEnum | IntFlag):
-        rest = AtRest(_S32, enum=inner, const=const, live=live)  # type: ignore[arg-type]
+        rest = rest_of(_S32, enum=inner)  # type: ignore[arg-type]
         fits = _S32.holds(rest.minimum) and _S32.holds(rest.maximum)
-        return rest if fits else AtRest(_S64, enum=rest.enum, const=const, live=live)
+        return rest if fits else rest_of(_S64, enum=rest.enum)
     return None
 
 

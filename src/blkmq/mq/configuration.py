@@ -151,14 +151,19 @@ def configuration_of(driver: type, attributes: dict[str, Any]) -> Any:
     return made
 
 
+def values_of(driver: Any) -> dict[str, Any]:
+    """What a driver object's attributes are now, by name."""
+    return {attribute.name: getattr(driver.config, attribute.name) for attribute in attributes_of(type(driver))}
+
+
 @contextlib.contextmanager
 def naming_attributes(driver: Any) -> Iterator[None]:
     """What a ConfigError refuses may be what an attribute asked for: then its hint names that."""
     try:
         yield
     except ConfigError as error:
-        given = [(one.name, getattr(driver.config, one.name), one.default) for one in attributes_of(type(driver))]
-        names = [name for name, value, default in given if value == error.value and value != default]
+        defaults = {attribute.name: attribute.default for attribute in attributes_of(type(driver))}
+        names = [name for name, value in values_of(driver).items() if value == error.value != defaults[name]]
         if names:
             asked = " and ".join(f"{name} = {error.value}" for name in names)
             error.hint = f"{error.hint}; {asked} asked for it" if error.hint else f"{asked} asked for it"

@@ -76,10 +76,15 @@ def sized(annotation: Any) -> Sized | None:
 
 
 def is_const(annotation: Any) -> bool:
-    """Whether an annotation is ``Const[...]``: Python flattens nested ``Annotated``."""
-    return get_origin(annotation) is Annotated and CONST in get_args(annotation)[1:]
+    """Whether an annotation is ``Const[...]``."""
+    return _is_marked(annotation, CONST)
 
 
 def is_live(annotation: Any) -> bool:
     """Whether an annotation is ``Live[...]``."""
-    return get_origin(annotation) is Annotated and LIVE in get_args(annotation)[1:]
+    return _is_marked(annotation, LIVE)
+
+
+def _is_marked(annotation: Any, mark: object) -> bool:
+    """Python flattens nested ``Annotated``."""
+    return get_origin(annotation) is Annotated and mark in get_args(annotation)[1:]

@@ -55,11 +55,8 @@ class Driver:
         """Whether a record lacks a field only because its annotation was refused: that was told."""
         if not FIELD_RULES.intersection(refusal.rule for refusal in self.refusals):
             return False
-        homes: dict[str, type | None] = {
-            self.record_name(role.lower()): getattr(self.cls, role) for role in ("Pdu", "Hw", "Shared")
-        }
-        homes |= {self.record_name(""): self.cls, self.record_name("config"): config_class_of(self.cls)}
-        home = homes.get(record)
+        classes = (config_class_of(self.cls), self.cls, self.cls.Pdu, self.cls.Hw, self.cls.Shared)
+        home = {own.name: cls for own, cls in zip(self.own_records, classes, strict=True)}.get(record)
         return home is not None and any(name in vars(base).get("__annotations__", {}) for base in home.__mro__)
 
     def has(self, name: str) -> bool:

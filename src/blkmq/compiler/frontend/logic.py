@@ -69,7 +69,7 @@ def _going_on(scope: Scope, op: str, first: Expr, parts: Sequence[Part], result:
     """
     decides = op == "or"
     values = [first]  # pure, evaluated together
-    for number_of_part, part in enumerate(parts, start=1):
+    for index, part in enumerate(parts, start=1):
         if isinstance(values[-1], Bool) and values[-1].value is decides:
             break
         with scope.block() as extra:
@@ -81,7 +81,7 @@ def _going_on(scope: Scope, op: str, first: Expr, parts: Sequence[Part], result:
         result = _into(scope, result, all_or_any(op, values))
         with scope.block() as later:
             scope.out.extend(extra)
-            _going_on(scope, op, value, parts[number_of_part:], result)
+            _going_on(scope, op, value, parts[index:], result)
         scope.emit(If(scope.line, negated(result) if decides else result, later, []))
         return result
     so_far = all_or_any(op, values)

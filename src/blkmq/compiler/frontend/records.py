@@ -95,6 +95,11 @@ def _with_slots(records: Iterable[Record], refusals: list[Refusal]) -> Iterator[
             refusals.append(refusal("caller-method", record.file, record.line, text, hint="let some share a method"))
 
 
+def spelled_caller(field: Field, in_pdu: bool) -> str:
+    """How the method that a timer or work calls is defined."""
+    return f"def {field.method}({'self, rq: Request' if in_pdu else 'self'}) -> None"
+
+
 def _record(cls: type | None, name: str, role: str, refusals: list[Refusal]) -> Record:
     if cls is None:
         return Record(name, ())

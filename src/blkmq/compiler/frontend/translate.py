@@ -13,7 +13,7 @@ from typing import Any
 from blkmq.compiler.frontend import calls, logic, loops, statements  # noqa: F401  they register what they lower
 from blkmq.compiler.frontend.driver import Driver
 from blkmq.compiler.frontend.nouns import CALLERS
-from blkmq.compiler.frontend.records import snake_case
+from blkmq.compiler.frontend.records import snake_case, spelled_caller
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.compiler.frontend.sharing import check_sharing
 from blkmq.compiler.frontend.signatures import Signature
@@ -109,8 +109,7 @@ def _caller_entries(driver: Driver) -> Iterator[Entry]:
 
 def _caller_entry(driver: Driver, field: Field, in_pdu: bool) -> Iterator[Entry]:
     function = inspect.getattr_static(driver.cls, field.method, None)
-    parameters = "self, rq: Request" if in_pdu else "self"
-    spelled = f"def {field.method}({parameters}) -> None"
+    spelled = spelled_caller(field, in_pdu)
     if not is_python_function(function):
         driver.refuse("caller-method", f"{field.name}: {field.noun}", hint=f"define `{spelled}` in the driver")
         return

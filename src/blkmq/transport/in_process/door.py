@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import errno
 import threading
-import time
+from collections.abc import Sequence
 
-from blkmq.dispatch.live_change import FREEZE_SEC
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.hctx_type import HctxType
 from blkmq.transport.file_threads import FileThreads
@@ -45,8 +44,6 @@ class Door:
             return
         self.must_be_outside()
         self.open = False
-        with self.running.change_lock:  # a change comes to its end; none begins any more
-            pass
         self.running.begin_removal()
         self.timeouts.wake()
         for thread in self.queues:
@@ -68,18 +65,11 @@ class Door:
         }
 
     # --- its queues change: see live_change --------------------------------------------------------------------
-    def freeze(self) -> bool:
-        """Gives no more tags, and waits for what is in flight; False: that did not end in time."""
+    def runners(self) -> Sequence[QueueThread]:
+        """The threads of its queues; OSError if it is closed."""
         if not self.open:
             raise OSError(errno.ENODEV, f"{self.running.executable.name} is gone")
-        until = time.monotonic() + FREEZE_SEC
-        for thread in self.queues:
-            thread.freeze()
-        return all(thread.is_still(until) for thread in self.queues)
-
-    def unfreeze(self) -> None:
-        for thread in self.queues:
-            thread.unfreeze()
+        return tuple(self.queues)
 
     def drop_queues(self, nr_hw_queues: int) -> None:
         """Ends the threads of all but that many; what waits there goes to the first."""

@@ -7,10 +7,9 @@ import errno
 import os
 import tempfile
 import threading
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from blkmq.dispatch.live_change import FREEZE_SEC
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.hctx_type import HctxType
 from blkmq.transport.file_threads import FileThreads
@@ -96,18 +95,11 @@ class Door:
         return made
 
     # --- its queues change: see live_change --------------------------------------------------------------------
-    def freeze(self) -> bool:
-        """Gives no more tags, and waits for what is in flight; False: that did not end in time."""
+    def runners(self) -> Sequence[PortThread]:
+        """The threads of its queues; OSError if it is closed."""
         if self._closed:
             raise OSError(errno.ENODEV, f"{self.running.executable.name} is gone")
-        until = time.monotonic() + FREEZE_SEC
-        for port in self.ports:
-            port.freeze()
-        return all(port.is_still(until) for port in self.ports)
-
-    def unfreeze(self) -> None:
-        for port in self.ports:
-            port.unfreeze()
+        return tuple(self.ports)
 
     def drop_queues(self, nr_hw_queues: int) -> None:
         """Ends the ports of all but that many; those get their clients."""
@@ -141,8 +133,6 @@ class Door:
             if self._closed:
                 return
             self._closed = True
-        with self.running.change_lock:  # a change comes to its end; none begins any more
-            pass
         reception = self._reception
         if reception is not None and reception in self._threads:
             reception.stop()

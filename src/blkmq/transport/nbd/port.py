@@ -11,7 +11,7 @@ from blkmq.native.record import Record, accessor
 
 NR_EVENTS = 256  #: that one look at the sockets may bring
 NR_IOVECS = 256  #: of one send
-FREEZING = -1
+FREEZING = -1  #: frozen, with something in flight
 
 
 class PortRecord(Record):

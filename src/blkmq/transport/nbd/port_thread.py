@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import select
 import threading
@@ -33,11 +32,6 @@ class Memory(ctypes.Structure):
         ("iovecs", IoVec * NR_IOVECS),
         ("events", ctypes.c_char * (NR_EVENTS * EVENT_BYTES)),
     )
-
-
-def _left_sec(until: float) -> float | None:
-    """Seconds until a time of the monotonic clock; None: there is no hurry."""
-    return None if until == math.inf else max(until - time.monotonic(), 0)
 
 
 class PortThread(threading.Thread):
@@ -95,10 +89,11 @@ class PortThread(threading.Thread):
         """Whether what was in flight has ended, by that time of the monotonic clock at the latest."""
         return self._wait(lambda: self.record.still_at == self._nr_freezes, until)
 
-    def _wait(self, is_so: Callable[[], bool], until: float) -> bool:
-        """Waits for what the thread tells."""
+    def _wait(self, is_so: Callable[[], bool], until: float | None = None) -> bool:
+        """Waits for what the thread tells; False: it was not so in time."""
         while not is_so():
-            ready, _, _ = select.select([self._still_fd], [], [], _left_sec(until))
+            left_sec = None if until is None else max(until - time.monotonic(), 0)
+            ready, _, _ = select.select([self._still_fd], [], [], left_sec)
             if not ready:
                 return False
             os.eventfd_read(self._still_fd)
@@ -119,7 +114,7 @@ class PortThread(threading.Thread):
         if leaving:
             self.join()
         else:
-            self._wait(lambda: self.record.nr_heirs == 0, math.inf)
+            self._wait(lambda: self.record.nr_heirs == 0)
 
     def run(self) -> None:
         try:
