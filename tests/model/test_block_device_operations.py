@@ -45,6 +45,11 @@ class Ioctls(Operations):
         unique_id.word1 = 0xFF_EE_DD_CC
         return 8
 
+    def report_zones(self, sector: int, nr_zones: int) -> int:
+        if sector >= self.disk.capacity_sectors:
+            return Errno.EINVAL
+        return min(nr_zones, (self.disk.capacity_sectors - sector) // 1024)
+
     def ioctl(self, cmd: int, arg: int) -> int:
         if cmd == 1:
             return self.nr_opens
@@ -62,6 +67,9 @@ def test_a_disk_answers_what_it_is_asked(target: str) -> None:
         assert disk.getgeo() == HdGeometry(heads=4, sectors=16, cylinders=64)
         assert disk.get_unique_id(NAA) == bytes.fromhex("50001234ffeeddcc")
         assert disk.ioctl(1) == 1
+        assert (disk.report_zones(0, 100), disk.report_zones(3072, 100), disk.report_zones(0, 2)) == (4, 1, 2)
+        with pytest.raises(OSError, match="EINVAL"):
+            disk.report_zones(4096, 1)
         assert not disk.busy()
         with pytest.raises(OSError, match="EINVAL") as refused:
             disk.get_unique_id(1)
@@ -80,7 +88,12 @@ def test_a_disk_can_be_resized_while_it_is_in_use(target: str) -> None:
 
 def test_what_a_driver_does_not_fill_is_not_there(target: str) -> None:
     with served(RamDisk(size=1), target) as disk:
-        for ask in (disk.getgeo, lambda: disk.get_unique_id(NAA), lambda: disk.ioctl(1)):
+        for ask in (
+            disk.getgeo,
+            lambda: disk.get_unique_id(NAA),
+            lambda: disk.ioctl(1),
+            lambda: disk.report_zones(0, 1),
+        ):
             with pytest.raises(OSError, match="has no") as absent:
                 ask()
             assert absent.value.errno == errno.ENOTTY

@@ -92,6 +92,10 @@ class InProcessDisk:
         length = self._ask("get_unique_id", id_type)
         return self._door.running.unique_id()[:length]
 
+    def report_zones(self, sector: int, nr_zones: int) -> int:
+        """How many zones the driver describes from a sector on; ENOTTY without zones. C: ``blkdev_report_zones``."""
+        return self._ask("report_zones", sector, nr_zones)
+
     def _must_be_open(self) -> None:
         if not self._door.open:
             raise OSError(errno.ENODEV, f"{self.name} is gone")
