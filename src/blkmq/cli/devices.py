@@ -129,7 +129,7 @@ def delete(names: tuple[str, ...], kill: bool, as_json: bool) -> None:
     directory = RuntimeDirectory()
     records = [directory.find(name) for name in names]  # all or none
     for record in records:
-        with note_after(WAIT_SEC, f"{record.name} waits for its requests: `blkmq del --kill {record.name}` does not"):
+        with note_after(WAIT_SEC, f"{record.name} is ending; `blkmq del --kill {record.name}` waits for no request"):
             directory.stop(record, signal_number=signal.SIGKILL if kill else signal.SIGTERM)
     if as_json:
         echo_json({"removed": list(names)})
