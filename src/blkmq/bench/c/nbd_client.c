@@ -3,7 +3,8 @@
  * An NBD client that is not the limit: it keeps `depth` requests under way on each of `connections` connections,
  * one thread each, and sends all that it has to send at once.
  *
- * usage: nbd_client SOCKET EXPORT read|write BLOCK_BYTES DEPTH CONNECTIONS SIZE_BYTES MILLISECONDS
+ * usage: nbd_client SOCKET EXPORT read|write BLOCK_BYTES DEPTH CONNECTIONS SIZE_BYTES MILLISECONDS [poll]
+ * poll: it looks busily for replies, instead of sleeping until they come
  * prints: requests per second, over all connections
  */
 #include <endian.h>
@@ -40,7 +41,7 @@ struct client {
 };
 
 static const char *path, *export_name;
-static int is_write, depth;
+static int is_write, depth, recv_flags;
 static size_t block_bytes;
 static uint64_t nr_blocks, duration_msec;
 static pthread_barrier_t start;
@@ -153,7 +154,9 @@ static void *run(void *argument)
 		under_way += free_slots;
 		if (!under_way || client->failed)
 			break;
-		got = recv(fd, in + have, capacity - have, 0);
+		do
+			got = recv(fd, in + have, capacity - have, recv_flags);
+		while (got < 0 && errno == EAGAIN);
 		if (got <= 0) {
 			client->failed = 1;
 			break;
@@ -187,8 +190,8 @@ int main(int argc, char **argv)
 	int nr_clients, failed = 0;
 	struct client *clients;
 
-	if (argc != 9) {
-		fprintf(stderr, "usage: %s SOCKET EXPORT read|write BLOCK_BYTES DEPTH CONNECTIONS SIZE_BYTES MILLISECONDS\n", argv[0]);
+	if (argc < 9 || argc > 10 || (argc == 10 && strcmp(argv[9], "poll"))) {
+		fprintf(stderr, "usage: %s SOCKET EXPORT read|write BLOCK_BYTES DEPTH CONNECTIONS SIZE_BYTES MILLISECONDS [poll]\n", argv[0]);
 		return 2;
 	}
 	path = argv[1];
@@ -199,6 +202,7 @@ int main(int argc, char **argv)
 	nr_clients = atoi(argv[6]);
 	nr_blocks = strtoull(argv[7], NULL, 0) / block_bytes;
 	duration_msec = strtoull(argv[8], NULL, 0);
+	recv_flags = argc == 10 ? MSG_DONTWAIT : 0;
 	clients = calloc(nr_clients, sizeof(*clients));
 	pthread_barrier_init(&start, NULL, nr_clients);
 	for (int i = 0; i < nr_clients; i++) {

@@ -28,7 +28,7 @@ from blkmq.transport.nbd.buffer import (
     use_buffer,
 )
 from blkmq.transport.nbd.check import error_of_request
-from blkmq.transport.nbd.command import CommandRecord, command_at, free_command, take_command
+from blkmq.transport.nbd.command import NR_COMMANDS, CommandRecord, command_at, free_command, take_command
 from blkmq.transport.nbd.connection import (
     OPEN,
     ConnectionRecord,
@@ -44,11 +44,13 @@ from blkmq.transport.nbd.progress import begin
 from blkmq.transport.nbd.reply import head_bytes, lay_out, reply
 
 IN_PLACE_BYTES = 64 << 10  #: data up to here stays where it was received, and is answered from a shared buffer
+# A lone connection is answered bite by bite: its client goes on while the next bite is done.
+BITE_BYTES, NR_BITE = 32 << 10, 8
 NR_ROUNDS = 16  #: of receiving large data, before others have their turn
 
-# What became of an attempt.  After a large request comes dispatch, and what was sent frees its buffer for the next:
-# one that the CPU's cache still has is twice as fast as a fresh one.
-DONE, MORE, NO_ROOM, LARGE = 0, 1, 2, 3
+# What became of an attempt.  ENOUGH: it is dispatch's turn, after a bite, or after a large request: when what was sent
+# frees its buffer, the next may have it, and one that the CPU's cache still has is twice as fast as a fresh one.
+DONE, MORE, NO_ROOM, ENOUGH = 0, 1, 2, 3
 
 
 @hot
@@ -84,7 +86,7 @@ def receive(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, conne
         if outcome == NO_ROOM:
             stall(port, connection)
             return
-        if outcome == LARGE:
+        if outcome == ENOUGH:
             make_ready(port, connection)
             return
         if connection.readable == 0 or connection.state != OPEN:
@@ -118,6 +120,8 @@ def receive_once(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, 
     ):
         return False
     room = SMALL_BYTES - connection.rx_end
+    if port.nr_connections == 1 and connection.rx_end - connection.rx_begin < BITE_BYTES:
+        room = min(room, BITE_BYTES)
     if connection.is_straight != 0 and connection.discard_bytes == 0:
         room = NBD_REQUEST_BYTES - (connection.rx_end - connection.rx_begin)
     got = take_in(port, connection, data_of(connection.rx) + connection.rx_end, room)
@@ -153,15 +157,16 @@ def end_payload(
 
 @hot
 def parse_all(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connection: ConnectionRecord) -> int:
-    """Starts every complete request in the receive buffer: MORE; NO_ROOM if one has to wait; LARGE after such a one."""
+    """Starts every complete request in the receive buffer: MORE; NO_ROOM if one has to wait; ENOUGH."""
     if connection.has_large != 0:
         connection.has_large = 0
-        return LARGE
+        return ENOUGH
+    left = NR_BITE if port.nr_connections == 1 else NR_COMMANDS
     while connection.state == OPEN and connection.payload_next == 0:
         if connection.payload != 0:
             if connection.rx_begin < connection.rx_end:
                 fill_from_rx(port, tag_set, queue, connection, command_at(connection.payload, 0))
-            return MORE if connection.payload != 0 else LARGE
+            return MORE if connection.payload != 0 else ENOUGH
         if connection.discard_bytes > 0:
             gone = min(connection.discard_bytes, connection.rx_end - connection.rx_begin)
             connection.rx_begin = connection.rx_begin + gone
@@ -173,6 +178,9 @@ def parse_all(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, con
         outcome = parse(port, tag_set, queue, connection)
         if outcome != DONE:
             return outcome
+        left -= 1
+        if left == 0:
+            return ENOUGH
     return MORE
 
 
@@ -246,7 +254,7 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
         command.data = at + NBD_REQUEST_BYTES
         connection.rx_begin = connection.rx_begin + nr_bytes
     begin(port, tag_set, queue, command)
-    return LARGE if is_large else DONE
+    return ENOUGH if is_large else DONE
 
 
 @hot
