@@ -21,6 +21,7 @@ _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 PROT_READ, PROT_WRITE = 1, 2
 MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x02, 0x20, 0x4000
 MADV_DONTNEED, MADV_NOHUGEPAGE = 4, 15
+CACHE_LINE_BYTES = 64  #: of most CPUs; elsewhere some lines are asked for twice, or not
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
@@ -53,6 +54,10 @@ def copy_bytes(target: int, source: int, nr_bytes: int) -> None:
 def clear_bytes(target: int, nr_bytes: int) -> None:
     """C twin: ``memset(target, 0, nr_bytes)``."""
     ctypes.memset(target, 0, nr_bytes)
+
+
+def prefetch_to_write(address: int, nr_bytes: int) -> None:
+    """Has the CPU fetch cache lines that are about to be written, all at once. C twin: ``prefetchw``."""
 
 
 def alloc_zeroed(nr_bytes: int) -> int:

@@ -128,6 +128,22 @@ def _clear_bytes(context: Any, builder: Any, target: Any, nr_bytes: Any) -> None
     _libc(builder, "memset", _I64, target, _I32(0), nr_bytes)
 
 
+def _prefetch_to_write(context: Any, builder: Any, address: Any, nr_bytes: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
+    prefetch = builder.module.declare_intrinsic("llvm.prefetch", [_I8.as_pointer()], kind)
+    before, loop, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+    builder.cbranch(builder.icmp_signed(">", nr_bytes, _I64(0)), loop, after)
+    builder.position_at_end(loop)
+    offset = builder.phi(_I64)
+    line = builder.inttoptr(builder.add(address, offset), _I8.as_pointer())
+    builder.call(prefetch, [line, _I32(1), _I32(3), _I32(1)])  # to write, to keep, data
+    following = builder.add(offset, _I64(memory.CACHE_LINE_BYTES))
+    offset.add_incoming(_I64(0), before)
+    offset.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", following, nr_bytes), loop, after)
+    builder.position_at_end(after)
+
+
 def _alloc_zeroed(context: Any, builder: Any, nr_bytes: Any) -> Any:
     return _libc(builder, "calloc", _I64, _I64(1), nr_bytes)
 
@@ -212,6 +228,7 @@ def _register_once() -> None:
     _verb(atomic.yield_cpu, _yield_cpu, 0, none)
     _verb(memory.copy_bytes, _copy_bytes, 3, none)
     _verb(memory.clear_bytes, _clear_bytes, 2, none)
+    _verb(memory.prefetch_to_write, _prefetch_to_write, 2, none)
     _verb(memory.alloc_zeroed, _alloc_zeroed, 1)
     _verb(memory.free_memory, _free_memory, 1, none)
     _verb(memory.reserve_pages, _reserve_pages, 1)

@@ -16,7 +16,7 @@ from blkmq.dispatch.request_verbs import live
 from blkmq.dispatch.tag_set import tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.native.hot import hot, hot_inline
-from blkmq.native.memory import byte_at, clear_bytes, copy_bytes
+from blkmq.native.memory import byte_at, clear_bytes, copy_bytes, prefetch_to_write
 
 FAULT_INDEX, FAULT_VALUE, FAULT_ABSENT = int(Fault.INDEX), int(Fault.VALUE), int(Fault.ABSENT)
 BYTES_PER_FUEL = 64
@@ -95,7 +95,10 @@ def copy_to_page(call: Call, rq: int, piece: int, skip: int, page: int, offset: 
     """How much was copied.  Words in, a word out: a call that passes tuples goes through memory."""
     segment = rq, piece, skip
     count = fitting(call, segment, page, offset, nr_bytes)
-    if count < 0 or not pin(call, rq):
+    if count < 0:
+        return 0
+    prefetch_to_write(page + offset, count)  # pinning would wait for one line after the other
+    if not pin(call, rq):
         return 0
     copy_bytes(page + offset, piece_of(call, segment).address + skip, count)
     unpin(call, rq)
