@@ -43,7 +43,7 @@ FAULT_INDEX, FAULT_VALUE = int(Fault.INDEX), int(Fault.VALUE)
 EAGAIN = int(Errno.EAGAIN)
 BLOCK_SIZE_MAX = 1 << 16
 MODE_READ_ONLY, MODE_DIRECT_IO, MODE_BLOCK_SHIFT = 1, 2, 8  #: how to open; the block size above
-HERE_BYTES = 1 << 16  #: of the data that a queue's own thread moves at most: more is worth waking another
+HERE_BYTES = 1 << 20  #: of the data that the page cache has, moved by the queue's own thread: waking another costs more
 SLOW_NSEC, SLOW_NSEC_PER_BYTE = 1_000_000, 10  #: what takes longer has waited for something
 REST_NSEC = 100_000_000  #: how long threads do it then
 
