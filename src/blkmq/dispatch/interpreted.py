@@ -9,7 +9,6 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +19,7 @@ from blkmq.compiler.interpreted import fuel
 from blkmq.compiler.interpreted.instrument import is_instrumented
 from blkmq.compiler.interpreted.target import interpret, make_noun, record_class
 from blkmq.compiler.program import Field
+from blkmq.dispatch.blocking_threads import BlockingThreads
 from blkmq.dispatch.budget import return_budget
 from blkmq.dispatch.call import Call, call_at, fail
 from blkmq.dispatch.callback import BYTES_PER_FUEL, FUEL_DATA, QUEUE_RQ, escaped
@@ -123,13 +123,12 @@ class InterpretedDriver:
         in_pdu = sum(serves for _, serves in self.timers.values())
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.lock_orders = LockOrders()
-        self.pool: ThreadPoolExecutor | None = None
+        self.threads: BlockingThreads | None = None
         self._settled = threading.Condition()
-        self._nr_on_threads = 0  #: callbacks that run on the pool
         self._nr_visits = 0
         self._spare_calls: list[Call] = []  #: for visits
         self._is_gone = False
-        self._pool_call = threading.local()
+        self._thread_call = threading.local()
         interpreted_entries[self.entry] = self._entry
 
     # --- what dispatch asks -------------------------------------------------------------------------------
@@ -203,9 +202,8 @@ class InterpretedDriver:
         for driver in self.drivers.values():
             object.__setattr__(driver, "tag_set", tag_set)
         if tag_set.flags & BLK_MQ_F_BLOCKING:
-            if self.pool is not None:
-                self.pool.shutdown()
-            self.pool = ThreadPoolExecutor(tag_set.nr_hw_queues * tag_set.queue_depth, thread_name_prefix=self.name)
+            self.threads = self.threads or BlockingThreads(self.name, self._queue_rq_on_thread)
+            self.threads.nr_max = tag_set.nr_hw_queues * tag_set.queue_depth
 
     def add_queue(self, running: RunningSet, index: int) -> None:
         """Makes a queue's Hws and Pdus.
@@ -230,8 +228,8 @@ class InterpretedDriver:
             del self.hctxs[address, index]
 
     def release(self, running: RunningSet) -> None:
-        if self.pool is not None:
-            self.pool.shutdown()
+        if self.threads is not None:
+            self.threads.end()
         with self._settled:
             self._settled.wait_for(lambda: self._nr_visits == 0)
             self._is_gone = True
@@ -242,9 +240,9 @@ class InterpretedDriver:
         return self.pdus[index]
 
     def settle(self) -> None:
-        """Waits until no callback runs on a thread of the pool."""
-        with self._settled:
-            self._settled.wait_for(lambda: self._nr_on_threads == 0)
+        """Waits until no callback runs on a thread of its own."""
+        if self.threads is not None:
+            self.threads.settle()
 
     def hctx(self, call: Call, queue: int) -> HwCtx:
         """The hardware queue of the disk that a call is for."""
@@ -272,10 +270,8 @@ class InterpretedDriver:
     # --- calls --------------------------------------------------------------------------------------------
     def _entry(self, slot: int, call_address: int, a: int, b: int, c: int) -> int:
         call = call_at(call_address, 0)
-        if slot == QUEUE_RQ and self.pool is not None:
-            with self._settled:
-                self._nr_on_threads += 1
-            self.pool.submit(self._queue_rq_on_thread, call.disk_address, a, b, c)
+        if slot == QUEUE_RQ and self.threads is not None:
+            self.threads.put(call.disk_address, a, b, c)
             return OK
         return self._run(call, slot, a, b, c)
 
@@ -321,6 +317,8 @@ class InterpretedDriver:
 
     def _arguments(self, call: Call, slot: int, a: int, b: int, c: int) -> list[Any]:
         """What the method gets, made from the entry's three numbers."""
+        if slot == QUEUE_RQ:
+            return [self.hctx(call, a), InterpretedRequest(self, b), c != 0]
         if slot >= len(SLOTS):
             return [InterpretedRequest(self, a)] if self.timers[slot][1] else []
         arguments: list[Any] = []
@@ -392,13 +390,8 @@ class InterpretedDriver:
         call.error = 0
         call.fuel = FUEL_DATA + request.nr_bytes // BYTES_PER_FUEL
         status = OK
-        try:
-            if is_live(request, rq):  # else it was late while all threads slept
-                status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
-        finally:
-            with self._settled:
-                self._nr_on_threads -= 1
-                self._settled.notify_all()
+        if is_live(request, rq):  # else it was late while all threads slept
+            status = self._run(call, QUEUE_RQ, hctx, rq, is_last)
         if call.error:
             escaped(call, record, rq)
         elif status != OK and is_busy(accept(call, record, request, rq, status)):
@@ -410,9 +403,9 @@ class InterpretedDriver:
             kick(queue)
 
     def _call_of_thread(self) -> Call:
-        call: Call | None = getattr(self._pool_call, "call", None)
+        call: Call | None = getattr(self._thread_call, "call", None)
         if call is None:
-            call = self._pool_call.call = self.running.make_call(may_sleep=True)
+            call = self._thread_call.call = self.running.make_call(may_sleep=True)
         return call
 
 

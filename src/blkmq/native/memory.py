@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 from blkmq.mq.integer import s64, u8
@@ -43,7 +44,12 @@ byte_at = accessor(Byte)
 
 def address_of(record: Any, field: str) -> int:
     """Address of a record's field, named by a string constant."""
-    return ctypes.addressof(record) + int(getattr(type(record), field).offset)
+    return ctypes.addressof(record) + _offset_of(type(record), field)
+
+
+@cache
+def _offset_of(record: type[Any], field: str) -> int:
+    return int(getattr(record, field).offset)
 
 
 def copy_bytes(target: int, source: int, nr_bytes: int) -> None:
