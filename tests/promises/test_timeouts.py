@@ -218,6 +218,9 @@ def test_what_is_late_before_a_thread_is_free_does_not_reach_the_driver() -> Non
         assert statuses([read(disk, sector) for sector in range(6)]) == [BlkStatus.TIMEOUT] * 6
         driver.go_on.set()
         assert status(read(disk, 7)) is BlkStatus.OK
+        disk.quiesce()  # waits for the callbacks whose requests were late
         counters = disk.counters()
-    assert sorted(driver.sectors) == [0, 1, 7]  # the first two on threads of their own
+        disk.unquiesce()
+    *first, last = driver.sectors
+    assert (len(first), last) == (2, 7)  # two on threads of their own, mostly the first two
     assert (counters["nr_errors"], counters["nr_stale_ends"], counters["nr_timeouts"]) == (0, 2, 6)
