@@ -14,11 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from blkmq.bench.figures import machine
-from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio, sleeping
+from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio, null_polling, sleeping
 from blkmq.bench.rounds import Contender, alternate, interval95
 
 NR_ROUNDS_MIN, NR_ROUNDS_MAX = 9, 40
-POLL_USEC = 1000  #: longest busy look, where a cell is about polling
 NARROW = 0.10  #: of the median, to either side
 
 INTRODUCTION = """# The NBD door beside its peers
@@ -92,9 +91,10 @@ def cells() -> Iterator[Cell]:
     for rw in ("read", "write"):
         for block, depth in ((4096, 32), (1 << 20, 8)):
             yield Cell(f"file, {block >> 10} KiB {rw}, depth {depth}, batching client", 1.0, file(rw, block, depth))
-    for rw in ("read", "write"):
-        title = f"null, 4 KiB {rw}, depth 1, batching client, polling"
-        yield Cell(title, 1.5, null_batching(rw, 1, 1, POLL_USEC))
+    for client, polls in (("sleeping", False), ("polling", True)):
+        for rw in ("read", "write"):
+            title = f"null, 4 KiB {rw}, depth 1, {client} client, our door polling"
+            yield Cell(title, 1.5, null_polling(rw, client_polls=polls))
     for connections, asked in ((1, 5), (4, 10)):
         for rw in ("read", "write"):
             title = f"Python plugin, 4 KiB {rw}, depth 32, batching client, {connections} connections: compiled"

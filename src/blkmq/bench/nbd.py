@@ -37,6 +37,7 @@ CLIENT = Path(__file__).parent / "c" / "nbd_client.c"
 SIZE_MIB = 256
 MSEC = 300  #: of one measurement
 PATIENCE_SEC = 30.0
+POLL_USEC = 1000  #: longest busy look, where it is about polling
 
 PYTHON_PLUGIN = f"""
 disk = bytearray({SIZE_MIB} << 20)
@@ -182,12 +183,13 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return True
 
     def batching(
-        self, name: str, path: Path | None, rw: str, block: int, depth: int, connections: int
+        self, name: str, path: Path | None, rw: str, block: int, depth: int, connections: int, *, polls: bool = False
     ) -> list[Contender]:
         """Our client against a server; none if there is no such server."""
         if path is None:
             return []
         words = [*self._on_client, batching_client(), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
+        words += ["poll"] if polls else []
 
         def measure() -> float:
             answer = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
@@ -212,28 +214,37 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return [Contender(name, measure)]
 
 
-def null_servers(arena: NbdArena, connections: int, poll_usec: int = 0) -> dict[str, Path | None]:
-    """Servers with nothing behind the door."""
+def null_servers(arena: NbdArena, poll_usec: int = 0) -> dict[str, Path | None]:
+    """Servers with nothing behind the door; ours has one hardware queue, as C null_blk unless asked for more."""
     return {
         "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
         "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
         "qemu-storage-daemon null-co": arena.qemu(),
-        "null_blk, host": arena.driver(
-            NullBlk(size=SIZE_MIB, irqmode=0, submit_queues=connections), poll_usec=poll_usec
-        ),
+        "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0), poll_usec=poll_usec),
     }
 
 
-def null_batching(
-    rw: str, connections: int, depth: int = 32, poll_usec: int = 0
-) -> Callable[[NbdArena], list[Contender]]:
-    """Nothing behind the door: 4 KiB; with ``poll_usec`` our door looks busily at its sockets."""
+def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door: 4 KiB, depth 32."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = null_servers(arena, connections, poll_usec)
+        servers = null_servers(arena)
+        return [one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, 32, connections)]
+
+    return contenders
+
+
+def null_polling(rw: str, *, client_polls: bool) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door: 4 KiB, depth 1; our door looks busily at its sockets, and the client may too."""
+
+    def contenders(arena: NbdArena) -> list[Contender]:
+        """The peers first."""
+        servers = null_servers(arena, POLL_USEC)
         return [
-            one for name, path in servers.items() for one in arena.batching(name, path, rw, 4096, depth, connections)
+            one
+            for name, path in servers.items()
+            for one in arena.batching(name, path, rw, 4096, 1, 1, polls=client_polls)
         ]
 
     return contenders
@@ -244,7 +255,7 @@ def null_fio(rw: str, block: int, depth: int, connections: int = 1) -> Callable[
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = null_servers(arena, connections)
+        servers = null_servers(arena)
         return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, connections)]
 
     return contenders
