@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,23 @@ def python(code: str, directory: Path) -> str:
     done = subprocess.run([sys.executable, "-c", code], cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.slow
+def test_the_tutorials_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("fio") is None:
+        pytest.skip("fio is not installed: apt install fio")
+    runtime = tmp_path / "run"
+    monkeypatch.setenv("BLKMQ_RUNTIME_DIR", str(runtime))
+    (tmp_path / "mydisk.py").write_text(Path(ramdisk.__file__).read_text().replace("class RamDisk(", "class MyDisk("))
+    section = TUTORIAL.partition("## Put programs on it")[2].partition("## ")[0]
+    lines = re.findall(r"^\$ (.*)$", section, re.MULTILINE)
+    assert [line.split()[0] for line in lines] == ["blkmq", "fio", "blkmq", "blkmq"]
+    for line in lines:
+        program, *words = line.replace("/run/user/1000/blkmq", str(runtime)).split()
+        command = [str(Path(sys.executable).with_name("blkmq")) if program == "blkmq" else program, *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
