@@ -15,9 +15,12 @@ from rich.console import Console
 
 from blkmq.bench.figures import machine
 from blkmq.bench.nbd import NbdArena, file, memory, null_batching, null_fio, null_polling, sleeping
+from blkmq.bench.page import START_UP
 from blkmq.bench.rounds import Contender, alternate, interval95
+from blkmq.bench.start_up import adding
 
 NR_ROUNDS_MIN, NR_ROUNDS_MAX = 9, 40
+NR_ROUNDS_ADDING = 5
 NARROW = 0.10  #: of the median, to either side
 
 INTRODUCTION = """# The NBD door beside its peers
@@ -129,3 +132,9 @@ def write_cells(path: Path, only: str, console: Console) -> None:
             console.print(line)
             text += line + "\n"
             path.write_text(text)
+    if not only:
+        text += "\n" + START_UP
+        for measurement in adding(NR_ROUNDS_ADDING):
+            console.print(measurement.markdown())
+            text += measurement.markdown() + "\n"
+        path.write_text(text)

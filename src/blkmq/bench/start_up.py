@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from blkmq.bench.nbd import batching_client
+
+IDLE_SEC = 10.0
 
 IMPORT = """
 import time; begin = time.perf_counter()
@@ -97,6 +103,54 @@ def start_up(nr_rounds: int) -> list[Measurement]:
         Measurement("null_blk: serve() to first I/O, warm cache", warm, "s", "< 1 s"),
         Measurement("the same with another size and block size", resized, "s", "< 1 s"),
         Measurement("ramdisk, one line edited: serve() to first I/O", edited, "s", "< 3 s"),
+    ]
+
+
+def busy_nsec(pid: int) -> int:
+    """CPU time of a process's threads so far."""
+    return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def add_once(cache: str, idle_sec: float = 0) -> tuple[float, float]:
+    """Seconds from ``blkmq add`` to the end of a client's first I/O; then, of an idle while, the part of a CPU used."""
+    with tempfile.TemporaryDirectory() as runtime:
+        environment = {**os.environ, "BLKMQ_CACHE_DIR": cache, "BLKMQ_RUNTIME_DIR": runtime}
+        command = [sys.executable, "-m", "blkmq.cli"]
+        begin = time.monotonic()
+        added = subprocess.run(
+            [*command, "add", "null_blk", "size=64", "--name", "bench", "--json"],
+            env=environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        device = json.loads(added.stdout)
+        socket = device["uris"][0].partition("socket=")[2]
+        subprocess.run(
+            [batching_client(), socket, "", "read", "4096", "1", "1", "65536", "1"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        taken = time.monotonic() - begin
+        time.sleep(idle_sec)  # what the start left to do
+        before = busy_nsec(device["pid"])
+        time.sleep(idle_sec)
+        used = (busy_nsec(device["pid"]) - before) / (idle_sec * 1e9) if idle_sec else 0
+        subprocess.run([*command, "del", "bench"], env=environment, check=True, capture_output=True)
+    return taken, used
+
+
+def adding(nr_rounds: int) -> list[Measurement]:
+    """From the command line to a client's first I/O, and what a device costs that nobody uses."""
+    cold, warm, used = [], [], []
+    batching_client()
+    for _ in range(nr_rounds):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
+            cold.append(add_once(cache)[0])
+            taken, idle = add_once(cache, IDLE_SEC)
+            warm.append(taken)
+            used.append(100 * idle)
+    return [
+        Measurement("`blkmq add null_blk` to a client's first I/O, empty cache", cold, "s", "< 6 s"),
+        Measurement("the same, warm cache", warm, "s", "< 1.5 s"),
+        Measurement(f"CPU of an idle device, over {IDLE_SEC:.0f} s", used, "%", "0 %"),
     ]
 
 

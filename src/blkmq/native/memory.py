@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from typing import Any
 
 from blkmq.mq.integer import s64, u8
@@ -23,6 +22,7 @@ PROT_READ, PROT_WRITE = 1, 2
 MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x02, 0x20, 0x4000
 MADV_DONTNEED, MADV_NOHUGEPAGE = 4, 15
 CACHE_LINE_BYTES = 64  #: of most CPUs; elsewhere some lines are asked for twice, or not
+_offsets: dict[tuple[type, str], int] = {}
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
@@ -44,12 +44,10 @@ byte_at = accessor(Byte)
 
 def address_of(record: Any, field: str) -> int:
     """Address of a record's field, named by a string constant."""
-    return ctypes.addressof(record) + _offset_of(type(record), field)
-
-
-@cache
-def _offset_of(record: type[Any], field: str) -> int:
-    return int(getattr(record, field).offset)
+    kind = type(record), field
+    if kind not in _offsets:
+        _offsets[kind] = getattr(*kind).offset
+    return ctypes.addressof(record) + _offsets[kind]
 
 
 def copy_bytes(target: int, source: int, nr_bytes: int) -> None:
