@@ -176,11 +176,79 @@ def test_clean_leaves_nothing(runtime: RuntimeDirectory, tmp_path: Path, monkeyp
     cache = tmp_path / "cache"
     monkeypatch.setenv("BLKMQ_CACHE_DIR", str(cache))
     pids = [document("add", "ramdisk", *INTERPRETED)["pid"] for _ in range(2)]
-    (runtime.path / "rubbish").write_text("")
     run("clean")
     assert not runtime.path.exists()
     assert not cache.exists()
     assert not any(map(is_running, pids))
+
+
+def test_clean_leaves_what_others_made(
+    runtime: RuntimeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above all what a link in its directories leads to."""
+    precious, cache = tmp_path / "precious", tmp_path / "cache"
+    (precious / "below").mkdir(parents=True)
+    (precious / "below" / "file").write_text("keep")
+    for name in (LOCK, RECORD, "log"):
+        (precious / name).write_text("keep")
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(cache))
+    document("add", "ramdisk", *INTERPRETED)
+    (runtime.path / "link").symlink_to(precious)
+    (runtime.path / "photos").mkdir()
+    for name in (LOCK, "log", "photo"):
+        (runtime.path / "photos" / name).write_text("keep")
+    for place in (cache / "link", cache / "lab"):
+        place.symlink_to(precious)
+    before = {path: path.read_text() for path in precious.rglob("*") if path.is_file()}
+    for name in ("link", "photos"):
+        assert f"{runtime.path / name}" in run("add", "ramdisk", "--name", name, code=1).stderr
+    assert names() == ["link", "photos", "ram_disk0"]
+    told = run("clean", code=1).stderr
+    assert all(str(place) in told for place in (runtime.path / "link", runtime.path / "photos", runtime.path, cache))
+    assert before == {path: path.read_text() for path in precious.rglob("*") if path.is_file()}
+    assert sorted(path.name for path in (runtime.path / "photos").iterdir()) == [LOCK, "log", "photo"]
+    assert {path.name for path in runtime.path.iterdir()} == {"link", "photos"}
+
+
+def test_clean_does_not_take_a_directory_for_a_cache(
+    runtime: RuntimeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine" / "numba").mkdir(parents=True)
+    (tmp_path / "mine" / "numba" / "thesis.py").write_text("")
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "mine"))
+    assert "other things in it" in run("add", "ramdisk", "--target", "host", code=1).stderr
+    assert "blkmq did not make it" in run("clean", code=1).stderr
+    assert (tmp_path / "mine" / "numba" / "thesis.py").exists()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "no record", "no lock", "no lock and no record"])
+def test_clean_ends_devices_whose_records_are_damaged(
+    runtime: RuntimeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "cache"))
+    device = document("add", "ramdisk", *INTERPRETED)
+    place = runtime.path / device["name"]
+    if damage == "garbage":
+        (place / RECORD).write_text("}")
+    if "no record" in damage:
+        (place / RECORD).unlink()
+    if "no lock" in damage:
+        (place / LOCK).unlink()
+    run("clean")
+    assert not is_running(device["pid"])
+    assert not runtime.path.exists()
+
+
+def test_a_socket_elsewhere_goes_with_its_dead_process(runtime: RuntimeDirectory, tmp_path: Path) -> None:
+    place = tmp_path / "here.sock"
+    device = document("add", "ramdisk", *INTERPRETED, "--socket", str(place))
+    fd = os.pidfd_open(device["pid"])
+    os.kill(device["pid"], signal.SIGKILL)
+    select.select([fd], [], [])
+    os.close(fd)
+    assert place.exists()
+    assert names() == []
+    assert not place.exists()
 
 
 def test_drivers_errors_are_told_at_once(runtime: RuntimeDirectory) -> None:
@@ -316,8 +384,12 @@ def test_strange_things_in_the_directory_do_no_harm(tmp_path: Path) -> None:
     assert states == {"a_file": "damaged", "half": "damaged", "link": "damaged", "locked": "damaged"}
     assert not (directory.path / "empty").exists()
     directory.claim("half").release()  # what a dead process left is no obstacle
-    directory.remove()
-    assert not directory.path.exists()
+    for name in ("a_file", "link", "locked"):
+        with pytest.raises(DeviceError, match="move it away"):
+            directory.claim(name)
+    with pytest.raises(DeviceError, match="is left"):
+        directory.remove()
+    assert len(list(directory.path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "x" * 65, "ü"])

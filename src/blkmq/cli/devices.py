@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,31 +166,40 @@ def logs(name: str, follow: bool) -> None:
 def clean(as_json: bool) -> int:
     """End all devices of this user, and remove the runtime directory and the cache of compiled drivers.
 
+    What blkmq did not make stays where it is, and is named.
+
     \b
     Examples:
       blkmq clean
     """
-    from blkmq.device.runtime_directory import DeviceError, RuntimeDirectory
-    from blkmq.native.cache import cache_directory
+    from blkmq.device.runtime_directory import RuntimeDirectory
+    from blkmq.mq.errors import BlkmqError
+    from blkmq.native.cache import cache_path, remove_cache
 
     directory = RuntimeDirectory()
-    stopped, troubles = [], []
-    for found in directory.devices():
-        if found.record is None:
-            continue
+    stopped: list[str] = []
+    removed: list[str] = []
+    troubles: list[BlkmqError] = []
+
+    def attempt(done: list[str], name: str, step: Callable[[], None]) -> None:
         try:
-            directory.stop(found.record)
-            stopped.append(found.name)
-        except DeviceError as error:
+            step()
+            done.append(name)
+        except BlkmqError as error:
             troubles.append(error)
-    if not troubles:
-        directory.remove()
-    cache = cache_directory()
-    shutil.rmtree(cache, ignore_errors=True)
-    if as_json:
-        echo_json(
-            {"stopped": stopped, "removed": [str(directory.path), str(cache)], "left": [e.text for e in troubles]}
+
+    for found in directory.devices():
+        record = found.record
+        attempt(
+            stopped,
+            found.name,
+            partial(directory.stop_damaged, found) if record is None else partial(directory.stop, record),
         )
+    for path, remove in ((directory.path, directory.remove), (cache_path(), remove_cache)):
+        if path.exists():
+            attempt(removed, str(path), remove)
+    if as_json:
+        echo_json({"stopped": stopped, "removed": removed, "left": [trouble.text for trouble in troubles]})
     else:
         for trouble in troubles:
             echo_error(trouble.text, trouble.hint)

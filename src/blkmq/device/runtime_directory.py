@@ -8,23 +8,24 @@ that ends.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import select
-import shutil
 import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+from blkmq.device.device_directory import CONTROL, FRESH_RECORD, LOCK, LOG, RECORD, SOCKET, DeviceDirectory, take_lock
+from blkmq.device.holder import holder_of
 from blkmq.mq.errors import BlkmqError
+from blkmq.transport.nbd.address import AddressError, UnixAddress
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NR_TRIES = 1000  #: of numbers for a device without a name of its own
-LOCK, RECORD, LOG, SOCKET, CONTROL = "lock", "device.json", "log", "nbd.sock", "control.sock"
 
 
 class DeviceError(BlkmqError):
@@ -57,6 +58,10 @@ class DeviceRecord:
             raise ValueError("no process number, or no URIs")
         return record
 
+    def sockets(self) -> set[Path]:
+        """The Unix sockets of its URIs."""
+        return {Path(path) for uri in self.uris for path in parse_qs(urlsplit(uri).query).get("socket", ())}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -78,13 +83,14 @@ class Claim:
 
     def publish(self, record: DeviceRecord) -> None:
         """Tells the world, whole or not at all."""
-        fresh = self.path / f"{RECORD}.new"
+        fresh = self.path / FRESH_RECORD
         fresh.write_text(json.dumps(asdict(record), indent=2))
         os.replace(fresh, self.path / RECORD)
 
     def release(self) -> None:
         """Gives the name back; its directory goes."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError), DeviceDirectory(self.path) as directory:
+            directory.remove()
         os.close(self._fd)
 
 
@@ -137,21 +143,25 @@ class RuntimeDirectory:
 
     def _try_to_claim(self, name: str) -> Claim | None:
         path = self.path / name
+        hint = "move it away, or give another --name"
         while True:
             try:
                 path.mkdir(mode=0o700, exist_ok=True)
-                fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                with DeviceDirectory(path) as directory:
+                    if strangers := directory.strangers():
+                        raise DeviceError(f"{path} has {listed(strangers)}, which no device makes", hint=hint)
+                    fd = directory.open_lock(make=True)
+                    if not take_lock(fd):
+                        os.close(fd)
+                        return None
+                    if directory.has(fd):
+                        directory.empty()
+                        return Claim(path, fd)
+                    os.close(fd)  # the one that was locked is gone meanwhile
             except FileNotFoundError:
                 continue  # somebody removed a dead one at this moment
             except OSError as error:
-                raise DeviceError(f"{path}: {error.strerror}", hint="`blkmq clean` removes what is damaged") from error
-            if not _lock(fd):
-                os.close(fd)
-                return None
-            if _is_same(fd, path / LOCK):
-                _empty(path)
-                return Claim(path, fd)
-            os.close(fd)  # the one that was locked is gone meanwhile
+                raise DeviceError(f"{path}: {error.strerror}", hint=hint) from error
 
     # --- what is there ------------------------------------------------------------------------------------
     def devices(self) -> list[Found]:
@@ -168,26 +178,38 @@ class RuntimeDirectory:
 
     def _look(self, path: Path) -> Found | None:
         try:
-            fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC)
+            with DeviceDirectory(path) as directory:
+                if strangers := directory.strangers():
+                    told = f"{path} has {listed(strangers)}, which no device makes"
+                    return Found(path.name, "damaged", None, told)
+                if not directory.names():
+                    directory.remove()
+                    return None
+                fd = directory.open_lock()
+                try:
+                    if take_lock(fd):
+                        self._reap(directory, fd)
+                        return None
+                finally:
+                    os.close(fd)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and path.is_dir() and not any(path.iterdir()):
-                with contextlib.suppress(OSError):
-                    path.rmdir()
-                return None
-            return Found(path.name, "damaged", None, f"{path}: {error.strerror}; `blkmq clean` removes it")
-        try:
-            if _lock(fd):
-                if _is_same(fd, path / LOCK):
-                    shutil.rmtree(path, ignore_errors=True)
-                return None
-        finally:
-            os.close(fd)
+            text = "has no lock" if isinstance(error, FileNotFoundError) else f"is no device's: {error.strerror}"
+            return Found(path.name, "damaged", None, f"{path} {text}") if os.path.lexists(path) else None
         try:
             return Found(path.name, "serving", DeviceRecord.from_json((path / RECORD).read_text()))
         except FileNotFoundError:
             return Found(path.name, "starting", None)
         except (OSError, ValueError) as error:
             return Found(path.name, "damaged", None, f"{path / RECORD}: {error}")
+
+    def _reap(self, directory: DeviceDirectory, fd: int) -> None:
+        """Removes what a dead process left, a socket elsewhere too."""
+        if directory.has(fd):
+            with contextlib.suppress(OSError, ValueError):
+                for socket in DeviceRecord.from_json((directory.path / RECORD).read_text()).sockets():
+                    with contextlib.suppress(AddressError):
+                        UnixAddress(socket).remove_stale()
+            directory.remove()
 
     def find(self, name: str) -> DeviceRecord:
         """A device in service by its name; a DeviceError with what there is instead."""
@@ -207,49 +229,69 @@ class RuntimeDirectory:
     # --- ends ---------------------------------------------------------------------------------------------
     def stop(self, record: DeviceRecord, *, signal_number: int = signal.SIGTERM, patience_sec: float = 60.0) -> None:
         """Ends a device's process, and waits until it is gone."""
+        self._end(record.name, record.pid, signal_number, patience_sec)
+        self.devices()  # removes what it left
+
+    def stop_damaged(self, found: Found, *, patience_sec: float = 60.0) -> None:
+        """Ends the process of a device whose record is lost; a DeviceError if it lives and cannot be found."""
+        path = self.path / found.name
+        left = DeviceError(f"{path} is left: {found.trouble or 'it lives'}", hint="look at it, and remove it yourself")
+        try:
+            with DeviceDirectory(path) as directory:
+                if directory.strangers():
+                    raise left
+                if (pid := holder_of(path)) is not None:
+                    self._end(found.name, pid, signal.SIGTERM, patience_sec)
+                if not directory.is_held():
+                    directory.remove()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise left from error
+        if os.path.lexists(path):
+            raise left
+
+    def _end(self, name: str, pid: int, signal_number: int, patience_sec: float) -> None:
         with contextlib.suppress(ProcessLookupError):
-            fd = os.pidfd_open(record.pid)
+            fd = os.pidfd_open(pid)
             try:
                 signal.pidfd_send_signal(fd, signal_number)
                 if not select.select([fd], [], [], patience_sec)[0]:
                     raise DeviceError(
-                        f"{record.name}: process {record.pid} did not end within {patience_sec:g} s",
-                        hint=f"`blkmq del --kill {record.name}` ends it at once",
+                        f"{name}: process {pid} did not end within {patience_sec:g} s",
+                        hint=f"`blkmq del --kill {name}` ends it at once",
                     )
             finally:
                 os.close(fd)
-        self.devices()  # removes what it left
 
     def remove(self) -> None:
-        """The directory with all that is in it; no device may be in service."""
-        if self.path.is_dir() and not self.path.is_symlink():
-            shutil.rmtree(self.path, ignore_errors=True)
+        """The directory, when no device is in it; a DeviceError if it has anything else, which stays."""
+        hint = "look at it, and remove it yourself"
+        try:
+            if self.path.stat().st_uid != os.getuid():
+                raise DeviceError(f"{self.path} is left: it is another user's", hint=hint)
+            self.path.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DeviceError(f"{self.path} is left: {error.strerror}", hint=hint) from error
 
 
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def listed(names: list[str]) -> str:
+    """Some names, the first few."""
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
-def _is_same(fd: int, path: Path) -> bool:
-    """Whether a path still leads to an open file."""
-    try:
-        return os.path.samestat(os.fstat(fd), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _empty(path: Path) -> None:
-    """Removes what a dead process left, but the lock."""
-    for left in path.iterdir():
-        if left.name != LOCK:
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-
-
-__all__ = ["Claim", "DeviceError", "DeviceRecord", "Found", "RuntimeDirectory", "default_path"]
+__all__ = [
+    "CONTROL",
+    "LOCK",
+    "LOG",
+    "RECORD",
+    "SOCKET",
+    "Claim",
+    "DeviceError",
+    "DeviceRecord",
+    "Found",
+    "RuntimeDirectory",
+    "default_path",
+]

@@ -41,7 +41,7 @@ class UnixAddress:
                 f"{self.path}: a Unix socket's path may have {PATH_BYTES_MAX} bytes, this one has {len(place)}",
                 hint="give a shorter path",
             )
-        self._remove_stale()
+        self.remove_stale()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
             listener.bind(place)
@@ -51,7 +51,8 @@ class UnixAddress:
             raise AddressError(f"{self.path}: {error.strerror}", hint=_bind_hint(error, self.path)) from error
         return listener
 
-    def _remove_stale(self) -> None:
+    def remove_stale(self) -> None:
+        """Removes a socket that a dead process left; an AddressError if it is anything else, nothing if it is gone."""
         try:
             mode = self.path.lstat().st_mode
         except OSError:
