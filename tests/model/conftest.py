@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every model test runs on every target."""
+"""Every model test runs on every target; those of files, in both ways."""
 
+from tests.file_ways import way
 from tests.targets import target
 
-__all__ = ["target"]
+__all__ = ["target", "way"]

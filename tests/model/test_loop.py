@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Loop against a bytearray, and what becomes of it when its file is not as it should be, on every target."""
+"""Loop against a bytearray, and what becomes of it when its file is not as it should be: on every target, by io_uring
+and by threads."""
 
 from __future__ import annotations
 
@@ -43,6 +44,9 @@ from blkmq.transport.in_process.operation import DiskError
 from tests.model.against_oracle import compare, compare_at_once
 from tests.model.disk_machine import check_disk
 from tests.targets import served
+
+pytestmark = pytest.mark.usefixtures("way")
+by_threads = pytest.mark.parametrize("way", ["threads"], indirect=True)
 
 PAGE, MIB = 4096, 1 << 20
 EXAMPLES, STEPS = 20, 25
@@ -155,6 +159,7 @@ def test_zeroes_without_a_hole_keep_space(path: Path, target: str) -> None:
         assert disk.read(0, MIB) == bytes(MIB)
 
 
+@by_threads
 def test_zeroes_are_written_where_there_are_no_holes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_io, "allocate", lambda *words: int(Errno.EOPNOTSUPP))
     path.write_bytes(b"x" * 3 * MIB)
@@ -166,6 +171,7 @@ def test_zeroes_are_written_where_there_are_no_holes(path: Path, monkeypatch: py
     assert path.read_bytes() == b"x" * 512 + bytes(3 * MIB - 1024) + b"x" * 512
 
 
+@by_threads
 def test_flush_and_fua_put_data_on_stable_storage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
 
@@ -185,6 +191,7 @@ def test_flush_and_fua_put_data_on_stable_storage(path: Path, monkeypatch: pytes
     assert seen == [RWF_DSYNC, "fdatasync"]
 
 
+@by_threads
 def test_requests_end_out_of_order(path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads that wait for the file are held back; what needs no waiting passes by what does."""
     held: list[FileThreads] = []
@@ -210,6 +217,7 @@ class Watched(Loop):
         return super().timeout(rq)
 
 
+@by_threads
 def test_a_late_file_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[FileThreads] = []
     start = FileThreads.start
@@ -224,6 +232,7 @@ def test_a_late_file_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert flush.exception() is None
 
 
+@by_threads
 def test_a_slow_file_is_left_to_threads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that waited sends the next ones to the threads, so that they hold up nobody; later it is tried again."""
     now = [1]

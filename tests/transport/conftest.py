@@ -13,6 +13,9 @@ from blkmq.device.serve import running_set
 from blkmq.transport.nbd.disk import NbdDisk
 from blkmq.transport.nbd.door import Door
 from blkmq.transport.nbd.loop_build import IN_PYTHON, LoopBuild, compiled_loop
+from tests.file_ways import way
+
+__all__ = ["way"]
 
 #: The driver's target, and whether the port's loop is compiled.
 WAYS = {"interpreted": ("interpreted", False), "host": ("host", True), "handed over": ("interpreted", True)}

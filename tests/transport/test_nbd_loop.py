@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A disk on a file through the NBD door: what a client asks for reaches the file."""
+"""A disk on a file through the NBD door: what a client asks for reaches the file, by io_uring and by threads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from blkmq.abi import nbd
 from blkmq.drivers.loop import Loop
 from tests.transport.conftest import Serve
 from tests.transport.nbd_client import NbdClient
+
+pytestmark = pytest.mark.usefixtures("way")
 
 MIB = 1 << 20
 FUA, NO_HOLE = nbd.NBD_CMD_FLAG_FUA, nbd.NBD_CMD_FLAG_NO_HOLE

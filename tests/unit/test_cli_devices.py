@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ import pytest
 
 from blkmq.abi import nbd
 from blkmq.device.runtime_directory import CONTROL, LOCK, RECORD, DeviceError, DeviceRecord, RuntimeDirectory
+from tests import without_io_uring
 from tests.cli_runs import command, shared_cache, surroundings
+from tests.file_ways import WAYS, must_have_rings
 from tests.transport.nbd_client import NbdClient
 
 __all__ = ["shared_cache", "surroundings"]
 
 INTERPRETED = ("--target", "interpreted")
+WITHOUT_IO_URING = without_io_uring.__file__
 
 
 @pytest.fixture
@@ -417,12 +421,23 @@ def test_a_file_named_from_here_is_served_from_anywhere(runtime: RuntimeDirector
     assert f"backing_file = '{path.parent}/missing.img': No such file or directory" in error
 
 
+def has_ring(pid: int) -> bool:
+    """Whether a process has an io_uring."""
+    return any("[io_uring]" in os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("target", ["interpreted", "host"])
-def test_what_was_acknowledged_as_durable_survives_a_kill(runtime: RuntimeDirectory, target: str) -> None:
+def test_what_was_acknowledged_as_durable_survives_a_kill(runtime: RuntimeDirectory, target: str, way: str) -> None:
     """Writes with FUA, and plain ones before a flush; the process is killed with more of them under way."""
     path, block, nr_durable = Path("disk.img"), 4096, 24
     path.write_bytes(bytes(64 * block))
-    added = document("add", "loop", "backing_file=disk.img", "--target", target)
+    if way == "ring":
+        must_have_rings()
+    words = command("add", "loop", "backing_file=disk.img", "--target", target, "--json")
+    refused = [sys.executable, WITHOUT_IO_URING] if way == "threads" else []
+    added = json.loads(subprocess.run([*refused, *words], check=True, capture_output=True, text=True).stdout)
+    assert has_ring(added["pid"]) is (way == "ring")
     with NbdClient(added["uris"][0]) as client:
         for number in range(nr_durable // 2):
             client.write(number * block, bytes([number + 1]) * block, nbd.NBD_CMD_FLAG_FUA)

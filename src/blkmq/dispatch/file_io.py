@@ -29,6 +29,7 @@ PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
 ZERO_RANGE = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
 BOUNCE_BYTES = 1 << 22  #: a request's data at most: NR_SEGMENTS_MAX pages
 ZEROES_BYTES = 1 << 20  #: of one write of zeroes
+HERE_BYTES = 1 << 20  #: of the data that the page cache has, moved by the queue's own thread: waking another costs more
 OK, EIO, EINTR = int(Errno.OK), int(Errno.EIO), int(Errno.EINTR)
 EINVAL, EOPNOTSUPP = int(Errno.EINVAL), int(Errno.EOPNOTSUPP)
 NR_ERRNOS = 1 - min(Errno)  #: and 0; what a file system makes up beyond them is IOERR
@@ -36,7 +37,10 @@ IOERR = int(BlkStatus.IOERR)
 
 
 class FileIoRecord(Record):
-    """What a tag's request asks of a file.  Owner: who took it, from its queue's stack or the threads' ring."""
+    """What a tag's request asks of a file.  Owner: who took it, from its queue's stack or the threads' ring.
+
+    What lies in an io_uring is its queue's thread's, but for the memory that the entry names.
+    """
 
     next: s64  #: index + 1 of the next on its queue's stack
     rq: s64  #: handle of the request, which is pinned; 0: there is none
@@ -46,6 +50,7 @@ class FileIoRecord(Record):
     done_bytes: s64
     address: s64  #: a ``struct iovec`` of its own: a run of its data
     nr_bytes: s64
+    is_bounced: s64  #: 1: a ring moves the data by aligned memory, which ``address`` is
 
 
 file_io_at = accessor(FileIoRecord)

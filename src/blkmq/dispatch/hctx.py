@@ -25,6 +25,7 @@ from blkmq.dispatch.callback import (
     enter_disk,
     has_callback,
 )
+from blkmq.dispatch.file_ring import fall_asleep, has_answers, wake_up
 from blkmq.dispatch.hw_queue import RESOURCE_DELAY_NSEC, HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.backing_file import run_file_ios
 from blkmq.dispatch.nouns.hr_timer import run_timers
@@ -308,7 +309,7 @@ def run(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> None:
         run_timers(call, tag_set, queue)
     if atomic_load(queue, "completed") != 0:
         run_completions(call, tag_set, queue)
-    if atomic_load(queue, "file_ios") != 0:
+    if atomic_load(queue, "file_ios") != 0 or has_answers(queue):
         run_file_ios(call, tag_set, queue)
 
 
@@ -327,11 +328,12 @@ def next_event_nsec(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
 
 @hot
 def has_news(queue: HwQueueRecord) -> bool:
-    """Whether another thread left something to do."""
+    """Whether another thread, or the kernel, left something to do."""
     return (
         has_ended(queue)
         or atomic_load(queue, "completed") != 0
         or atomic_load(queue, "file_ios") != 0
+        or has_answers(queue)
         or (atomic_load(queue, "kicked") != 0 and queue.stopped == 0)
     )
 
@@ -339,11 +341,11 @@ def has_news(queue: HwQueueRecord) -> bool:
 @hot
 def wait(tag_set: TagSetRecord, queue: HwQueueRecord, until_nsec: int) -> None:
     """Sleeps until the next event, until woken by :func:`kick`, or until ``until_nsec``."""
-    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at what there is: no wake-up is lost
+    fall_asleep(queue)
     timeout = min(until_nsec, next_event_nsec(tag_set, queue)) - monotonic_nsec()
     if timeout > 0 and not has_news(queue) and wait_readable(queue.wake_fd, timeout):
         drain(queue.wake_fd)
-    atomic_xchg(queue, "sleeping", 0)
+    wake_up(queue)
 
 
 @hot

@@ -19,6 +19,7 @@ class HwQueueRecord(Record):
     ended_tail: s64
     completed: s64  #: * stack of requests for the ``complete`` callback
     file_ios: s64  #: * stack of requests that verbs of a BackingFile got, linked by their FileIoRecords
+    file_ring: s64  #: address of the FileRingRecord that does what they may wait for; 0: threads do
     dispatch_head: s64  #: list of requests to issue, index + 1
     dispatch_tail: s64
     free_tags: s64  #: address of queue_depth words, a stack of free tags

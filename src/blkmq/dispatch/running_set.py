@@ -22,6 +22,7 @@ from blkmq.dispatch.configured import Configured
 from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.file_io import BOUNCE_BYTES, NR_ERRNOS, ZEROES_BYTES, FileIoRecord
 from blkmq.dispatch.file_queue import FileQueueRecord
+from blkmq.dispatch.file_rings import FileRings
 from blkmq.dispatch.file_worker import FileWorkerRecord
 from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.nouns.hr_timer import drop_timers
@@ -92,6 +93,7 @@ class RunningSet:
         self.executable = executable
         self.memory = Memory()
         self.files = OpenFiles()
+        self.rings = FileRings()
         self.tag_set = TagSet()
         self._undo: list[tuple[str, int, int]] = []  #: exit callbacks that are due, with disk and argument
         self._fds: list[int] = []
@@ -305,6 +307,8 @@ class RunningSet:
             self.calls.append(self.make_call(hctx=index, may_sleep=bool(self.tag_set.flags & BLK_MQ_F_BLOCKING)))
             self.calls[index].queue = ctypes.addressof(self._all_queues[index])
         self.queues.append(self._all_queues[index])
+        if self.files:
+            self.rings.open(self.queues[index], self.record.queue_depth, self.memory.take)
         self.executable.add_queue(self, index)
 
     def _make_queue(self, index: int) -> HwQueueRecord:
@@ -350,6 +354,7 @@ class RunningSet:
         for queue in self.queues[nr_hw_queues:]:
             self.record.nr_stale_timers += drop_timers(queue)
             self.executable.drop_queue(self, queue.index)
+            self.rings.close(queue)
         self.record.nr_hw_queues = nr_hw_queues
         del self.queues[nr_hw_queues:]
 
@@ -427,6 +432,8 @@ class RunningSet:
         with self._control_lock:
             self._is_closed = True
         self.executable.release(self)
+        for queue in self.queues:
+            self.rings.close(queue)
         self.files.close()
         self._keep_counts()
         self.memory.close()

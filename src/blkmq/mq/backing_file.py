@@ -20,8 +20,9 @@ class BackingFile:
     A request is started, and goes to one verb once: it ends with ``OK`` or with the status of the file's errno, in
     any order with others, and may not be ended otherwise before, except by a timeout.  Its data is read into and
     written from where it lies.  Positions are bytes of the file, 0..2^63-1.  What is not done at once, out of the page
-    cache, is done by threads of the runtime, so no verb but :meth:`open` sleeps.  Any queue may call any verb.  Before
-    :meth:`open`, a verb is an error (ABSENT); a request that is with a file already is one, too (STATE).
+    cache, is done by io_uring or by threads of the runtime, so no verb but :meth:`open` sleeps.  Any queue may call
+    any verb.  Before :meth:`open`, a verb is an error (ABSENT); a request that is with a file already is one, too
+    (STATE).
     """
 
     @verb(sleeps=True)

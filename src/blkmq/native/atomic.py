@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Atomic operations on a record's s64 field, named by a string constant.
+"""Atomic operations on a record's s64 field, named by a string constant; and on 32 bits that the kernel shares.
 
 Compiled code uses the CPU's; interpreted Python a lock.  All are fully ordered.  C twin: ``atomic64_t``.
 """
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from typing import Any
@@ -48,6 +49,18 @@ def atomic_cas(record: Any, field: str, old: int, new: int) -> bool:
             return False
         setattr(record, field, new)
     return True
+
+
+def atomic_load_u32(address: int) -> int:
+    """Acquire load. C twin: ``smp_load_acquire`` of a u32."""
+    with _guard:
+        return ctypes.c_uint32.from_address(address).value
+
+
+def atomic_store_u32(address: int, value: int) -> None:
+    """Release store of the value's low 32 bits. C twin: ``smp_store_release`` of a u32."""
+    with _guard:
+        ctypes.c_uint32.from_address(address).value = value
 
 
 def pause() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The compiled twins of the verbs for files and semaphores: libc by name."""
+"""The compiled twins of the verbs for files, semaphores and rings: libc by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from blkmq.native import file
+from blkmq.abi.io_uring import IORING_REGISTER_ENABLE_RINGS
+from blkmq.native import file, io_uring
 from blkmq.native.socket_twins import _c_int, _or_errno
 from blkmq.native.twins import Emit, _libc, _verb
 
@@ -39,6 +40,17 @@ def _semaphore(name: str) -> Emit:
     return lambda context, builder, address: _answer(builder, name, address)
 
 
+def _enter_ring(context: Any, builder: Any, *words: Any) -> Any:
+    number = _I64(io_uring.SYS_IO_URING_ENTER)
+    return _or_errno(builder, _libc(builder, "syscall", _I64, number, *words, _I64(0), _I64(0)))
+
+
+def _enable_ring(context: Any, builder: Any, fd: Any) -> Any:
+    words = [io_uring.SYS_IO_URING_REGISTER, fd, IORING_REGISTER_ENABLE_RINGS, 0, 0, 0, 0]
+    numbers = [_I64(word) if isinstance(word, int) else word for word in words]
+    return _or_errno(builder, _libc(builder, "syscall", _I64, *numbers))
+
+
 def register() -> None:
     """Tells Numba the twins, once."""
     if _done:
@@ -50,3 +62,5 @@ def register() -> None:
     _verb(file.sync_data, _sync_data, 1)
     _verb(file.wait_semaphore, _semaphore("sem_wait"), 1)
     _verb(file.post_semaphore, _semaphore("sem_post"), 1)
+    _verb(io_uring.enter_ring, _enter_ring, 4)
+    _verb(io_uring.enable_ring, _enable_ring, 1)

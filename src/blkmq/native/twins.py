@@ -94,6 +94,14 @@ def _store(context: Any, builder: Any, address: Any, value: Any) -> None:
     builder.store_atomic(value, _word(builder, address), "release", 8)
 
 
+def _load_u32(context: Any, builder: Any, address: Any) -> Any:
+    return builder.zext(builder.load_atomic(builder.inttoptr(address, _I32.as_pointer()), "acquire", 4), _I64)
+
+
+def _store_u32(context: Any, builder: Any, address: Any, value: Any) -> None:
+    builder.store_atomic(builder.trunc(value, _I32), builder.inttoptr(address, _I32.as_pointer()), "release", 4)
+
+
 def _rmw(op: str) -> Emit:
     return lambda context, builder, address, value: builder.atomic_rmw(op, _word(builder, address), value, "seq_cst")
 
@@ -224,6 +232,8 @@ def _register_once() -> None:
     _field_verb(atomic.atomic_xchg, _rmw("xchg"), 1)
     _field_verb(atomic.atomic_cas, _cas, 2, boolean)
     _field_verb(memory.address_of, lambda context, builder, address: address, 0)
+    _verb(atomic.atomic_load_u32, _load_u32, 1)
+    _verb(atomic.atomic_store_u32, _store_u32, 2, none)
     _verb(atomic.pause, _pause, 0, none)
     _verb(atomic.yield_cpu, _yield_cpu, 0, none)
     _verb(memory.copy_bytes, _copy_bytes, 3, none)

@@ -13,33 +13,35 @@ NR_THREADS = 16  #: as nbdkit has
 
 
 class FileThreads:
-    """Threads for a tag set with backing files; none for another."""
+    """Threads for a tag set with backing files; none for another.
+
+    One waits for what a ring leaves to them, which may never come; the others start when something does.
+    """
 
     def __init__(self, running: RunningSet) -> None:
         self.running = running
-        count = NR_THREADS if running.files else 0
+        self._gate = threading.Lock()  #: of their start and of their end
         self._threads = [
             threading.Thread(
                 target=self._run,
-                args=(running.make_file_worker(),),
+                args=(running.make_file_worker(), number == 0),
                 name=f"{running.executable.name}-file{number}",
                 daemon=True,
             )
-            for number in range(count)
+            for number in range(NR_THREADS if running.files else 0)
         ]
 
     def start(self) -> None:
         if self._threads:
             self.running.executable.engine.begin_serve_files()
-        for thread in self._threads:
-            thread.start()
+            self._threads[0].start()
 
     def stop(self) -> None:
         """Sends them home when they have done what they are at, and waits for that."""
-        started = [thread for thread in self._threads if thread.ident is not None]
-        if not started:
-            return
-        self.running.file_queue.stopping = 1
+        with self._gate:
+            started = [thread for thread in self._threads if thread.ident is not None]
+            if started:
+                self.running.file_queue.stopping = 1
         for _ in started:
             post_semaphore(self._semaphore)
         for thread in started:
@@ -49,10 +51,14 @@ class FileThreads:
     def _semaphore(self) -> int:
         return address_of(self.running.file_queue, "semaphore")
 
-    def _run(self, worker: int) -> None:
-        while wait_semaphore(self._semaphore) < 0:
+    def _run(self, worker: int, is_first: bool) -> None:
+        while is_first and wait_semaphore(self._semaphore) < 0:
             pass
-        if self.running.file_queue.stopping:  # nothing ever came: the loop need not be there
-            return
-        post_semaphore(self._semaphore)
+        with self._gate:
+            if self.running.file_queue.stopping:  # nothing ever came: the loop need not be there
+                return
+            for thread in self._threads[1:] if is_first else ():
+                thread.start()
+        if is_first:
+            post_semaphore(self._semaphore)
         self.running.executable.engine.serve_files(worker, 0)

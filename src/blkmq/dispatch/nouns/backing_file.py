@@ -2,9 +2,9 @@
 """The verbs of ``BackingFile``, and what becomes of them on the request's hardware queue.
 
 A verb pins the request and puts it on its queue's stack.  The queue's thread does at once what the page cache can
-do, and leaves the rest to threads (``dispatch/file_worker.py``).  Whether a file system would wait, RWF_NOWAIT
-says.  Some do not know it, as ext4 does not for writes: those the queue's thread just does, as the page cache
-nearly always takes them; when one was slow, threads do them for a while.
+do, and leaves the rest to the queue's io_uring (``dispatch/ring_io.py``) or to threads (``dispatch/file_worker.py``).
+Whether a file system would wait, RWF_NOWAIT says.  Some do not know it, as ext4 does not for writes: those the queue's
+thread just does, as the page cache nearly always takes them; when one was slow, threads do them for a while.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from blkmq.dispatch.file_io import (
     DISCARD,
     EOPNOTSUPP,
     FLUSH,
+    HERE_BYTES,
     READ,
     WRITE,
     WRITE_ZEROES,
@@ -30,6 +31,7 @@ from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.nouns.records import BackingFileRecord
 from blkmq.dispatch.ownership import FAULT_ABSENT, FAULT_STATE, FROM_END, kick, pin, state_of, unpin
 from blkmq.dispatch.request import INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.ring_io import put_in_ring, run_ring
 from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.mq.errno import Errno
 from blkmq.mq.errors import Fault
@@ -43,7 +45,6 @@ FAULT_INDEX, FAULT_VALUE = int(Fault.INDEX), int(Fault.VALUE)
 EAGAIN = int(Errno.EAGAIN)
 BLOCK_SIZE_MAX = 1 << 16
 MODE_READ_ONLY, MODE_DIRECT_IO, MODE_BLOCK_SHIFT = 1, 2, 8  #: how to open; the block size above
-HERE_BYTES = 1 << 20  #: of the data that the page cache has, moved by the queue's own thread: waking another costs more
 SLOW_NSEC, SLOW_NSEC_PER_BYTE = 1_000_000, 10  #: what takes longer has waited for something
 REST_NSEC = 100_000_000  #: how long threads do it then
 
@@ -177,8 +178,11 @@ def run_file_ios(call: Call, tag_set: TagSetRecord, queue: HwQueueRecord) -> Non
         io = file_io_at(files.ios, index)
         oldest = io.next + 0
         request = request_at(tag_set.requests, index)
-        result = try_here(backing_file_at(io.file, 0), request, io)
-        if result == EAGAIN:
-            put_file_io(files, index)
-        else:
+        file = backing_file_at(io.file, 0)
+        result = try_here(file, request, io)
+        if result != EAGAIN:
             end_file_io(call, tag_set, request, io, result)
+        elif not put_in_ring(queue, file, request, io, index):
+            put_file_io(files, index)
+    if queue.file_ring != 0:
+        run_ring(call, tag_set, queue)

@@ -8,13 +8,14 @@ does it all without Python; for an interpreted one Python calls the halves, and 
 from __future__ import annotations
 
 from blkmq.dispatch.call import call_at
+from blkmq.dispatch.file_ring import fall_asleep, wake_up
 from blkmq.dispatch.hctx import has_news, next_event_nsec
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
 from blkmq.dispatch.request import request_at
 from blkmq.dispatch.tag_set import TagSetRecord, tag_set_at
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.integer import S64_MAX
-from blkmq.native.atomic import atomic_load, atomic_store, atomic_xchg
+from blkmq.native.atomic import atomic_load, atomic_store
 from blkmq.native.clock import drain, monotonic_nsec
 from blkmq.native.hot import hot
 from blkmq.native.invoke import call_loop
@@ -243,7 +244,7 @@ def sleep(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, until_n
     """Waits for the sockets, for the driver, or for the queue's next event."""
     if port.poll_nsec > 0 and poll(port, queue):
         return
-    atomic_xchg(queue, "sleeping", 1)  # ordered before the look at what there is: no wake-up is lost
+    fall_asleep(queue)
     until_nsec = min(until_nsec, next_event_nsec(tag_set, queue))
     if port.stop_nsec != 0:
         until_nsec = min(until_nsec, max(port.stop_nsec, monotonic_nsec() + POLL_MIN_NSEC))
@@ -253,7 +254,7 @@ def sleep(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, until_n
         port.nr_sleeps = port.nr_sleeps + 1
     begin = monotonic_nsec() if port.poll_nsec > 0 else 0
     look(port, queue, timeout)
-    atomic_xchg(queue, "sleeping", 0)
+    wake_up(queue)
     if begin != 0 and monotonic_nsec() - begin < port.poll_nsec:
         port.poll_now_nsec = port.poll_nsec  # a busy look would have seen it
 
