@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from blkmq.abi.falloc import FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
+from blkmq.abi.fs import BLKROGET
 from blkmq.abi.page import PAGE_SIZE
 from blkmq.abi.stat import STATX_DIOALIGN
 from blkmq.dispatch.engine import LOOP_TYPE
@@ -111,7 +112,7 @@ class OpenFiles:
             hint = HINTS.get(number, "give a regular file or a block device")
             raise ConfigError(attribute, str(path), text, hint=hint, errno=number) from None
         self._fds.append(fd)
-        return fd, read_only
+        return fd, read_only or is_read_only_device(fd)
 
     def _make_direct(self, fd: int, attribute: str, path: Path, multiple: int) -> int:
         """Has it go past the page cache; what memory must be aligned to. C: LOOP_SET_DIRECT_IO."""
@@ -142,6 +143,14 @@ def direct_alignment(fd: int) -> tuple[int, int]:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         return memory, place
     return PAGE_SIZE, PAGE_SIZE  # a kernel before 6.1, or a file system that does not say: enough for any
+
+
+def is_read_only_device(fd: int) -> bool:
+    """Whether it is a block device that takes no writes, which may be opened for them. C: ``bdev_read_only``."""
+    if not stat.S_ISBLK(os.fstat(fd).st_mode):
+        return False
+    answer = fcntl.ioctl(fd, BLKROGET, bytes(ctypes.sizeof(ctypes.c_int)))
+    return any(answer)
 
 
 def can_punch(fd: int, size: int) -> bool:
