@@ -20,6 +20,7 @@ from blkmq.testing.misbehaviour import (
     beyond_subset,
     callbacks,
     control,
+    files,
     indexes,
     owners,
     silent,
@@ -223,6 +224,23 @@ SILENCE = rows(silent.Silent, (
     (silent.Misdeed.NEVER_ENDS_WITHOUT_CALLBACK, TIMES_OUT, "a driver without a timeout callback"),
 ))  # fmt: skip
 
+FILE = files.Misdeed
+FILES = rows(files.Files, (
+    (FILE.FILE_GETS_REQUEST_TWICE, STATE, "a request is with a file once at a time"),
+    (FILE.FILE_GETS_REQUEST_UNSTARTED, STATE, "a file gets started requests only"),
+    (FILE.FILE_GETS_ENDED_REQUEST, after(STALE), "a file does not get a request that has ended"),
+    (FILE.FILE_IS_NOT_OPEN, ABSENT, "a BackingFile that configure did not open"),
+    (FILE.FILE_POSITION_NEGATIVE, INDEX, "position -1"),
+    (FILE.FILE_POSITION_HUGE, after(NOTHING_HAPPENS, BlkStatus.INVAL), "position 2^63-1: the kernel refuses it"),
+    (FILE.READS_BEHIND_FILE, after(NOTHING_HAPPENS, BlkStatus.IOERR), "there is no data behind the file's end"),
+    (FILE.WRITES_READ_ONLY_FILE, after(NOTHING_HAPPENS, BlkStatus.IOERR), "a file that was opened for reading only"),
+    (FILE.ENDS_WHAT_FILE_HAS, after(NOTHING_HAPPENS, BlkStatus.MEDIUM), "the status is the driver's; nobody gets the data's memory before the file has done"),
+    (FILE.COMPLETES_WHAT_FILE_HAS, NOTHING_HAPPENS, "whoever ends it first has ended it"),
+    (FILE.REQUEUES_WHAT_FILE_HAS, NOTHING_HAPPENS, "it comes again as a new handle, which the file does not end"),
+    (FILE.FAILS_WITH_WHAT_FILE_HAS, ASSERT, "the error ends it; nobody gets the data's memory before the file has done"),
+    (FILE.OPENS_TWICE, Outcome(raises=True, text="is open already"), "serve() raises, and the file is closed"),
+))  # fmt: skip
+
 LIST, BUDGET, POLL = batches.Lists.Misdeed, batches.Budgets.Misdeed, batches.Polls.Misdeed
 BATCHES = (
     *rows(batches.Lists, (
@@ -315,6 +333,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "Requests after and before their time": (*OWNERSHIP, *SILENCE),
     "Other callbacks": tuple(CALLBACKS),
     "Drivers that sleep": tuple(SLEEPERS),
+    "Requests that are with a file": tuple(FILES),
     "Lists, budgets, polling": BATCHES,
     "Making and taking down a disk": tuple(CONTROL),
     "What only Python can do": BEYOND_SUBSET,
