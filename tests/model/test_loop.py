@@ -32,6 +32,7 @@ from blkmq import (
 )  # fmt: skip
 from blkmq.abi.fs import RWF_DSYNC
 from blkmq.dispatch import file_io, open_files
+from blkmq.dispatch.file_io import HERE_BYTES
 from blkmq.dispatch.file_queue import FileQueueRecord, put_file_io
 from blkmq.dispatch.nouns import backing_file as verbs
 from blkmq.drivers.loop import Loop
@@ -102,11 +103,12 @@ def test_a_part_of_the_file_is_a_disk(path: Path, target: str) -> None:
 
 
 def test_requests_larger_than_the_page_cache_does_at_once(path: Path, target: str) -> None:
-    data = os.urandom(MIB)
+    data = os.urandom(2 * HERE_BYTES)
+    path.write_bytes(bytes(len(data)))
     with served(Loop(backing_file=path), target) as disk:
         disk.write(0, data)
-        assert disk.read(0, MIB) == data
-        assert disk.read(512, MIB - 1024) == data[512:-512]
+        assert disk.read(0, len(data)) == data
+        assert disk.read(512, len(data) - 1024) == data[512:-512]
 
 
 def test_direct_io(path: Path, target: str) -> None:
@@ -197,8 +199,9 @@ def test_requests_end_out_of_order(path: Path, target: str, monkeypatch: pytest.
     held: list[FileThreads] = []
     start = FileThreads.start
     monkeypatch.setattr(FileThreads, "start", lambda threads: held.append(threads))
+    os.truncate(path, 2 * HERE_BYTES)
     with served(Loop(backing_file=path), target) as disk:
-        slow = [disk.submit_write(0, b"x" * 512, fua=True), disk.submit_flush(), disk.submit_read(0, MIB)]
+        slow = [disk.submit_write(0, b"x" * 512, fua=True), disk.submit_flush(), disk.submit_read(0, disk.size)]
         disk.write(PAGE, b"y" * PAGE)
         assert disk.read(PAGE, PAGE) == b"y" * PAGE
         assert not any(future.done() for future in slow)
