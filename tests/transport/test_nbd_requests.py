@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import select
 import threading
 
 import pytest
@@ -216,6 +217,23 @@ def test_refused_writes_take_their_data_off_the_wire(
         client.write(4096, b"y" * 512)
         assert client.read(4096, 512) == b"y" * 512
         assert client.read(0, 512) == (b"\x55" if error == 0 else b"\0") * 512
+
+
+@pytest.mark.parametrize("goes", [False, True], ids=["stays", "goes"])
+def test_a_refused_write_is_answered_behind_its_data(serve: Serve, goes: bool) -> None:
+    """libnbd takes a reply that comes before for a server's bug."""
+    disk = serve(RamDisk(size=1))
+    with NbdClient(disk.uri) as client:
+        cookie = client.send(WRITE, 0, 33 * MIB, data=bytes(MIB))
+        with NbdClient(disk.uri) as other:  # served by the same thread, behind what came before
+            assert other.read(0, 512) == bytes(512)
+        assert select.select([client.socket], [], [], 0)[0] == []
+        if goes:
+            return
+        for _ in range(32):
+            client.socket.sendall(bytes(MIB))
+        assert client.receive(cookie).error == ENOSPC
+        assert client.read(0, 512) == bytes(512)
 
 
 def test_block_status_and_df_need_their_negotiation(serve: Serve) -> None:

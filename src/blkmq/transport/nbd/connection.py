@@ -44,7 +44,8 @@ class ConnectionRecord(Record):
     payload_bytes: s64  #: of it received so far
     has_large: s64  #: a large write has just come whole
     payload_next: s64  #: the same, while one portion is written and the next one waits
-    discard_bytes: s64  #: data of refused writes, still to come
+    refused: s64  #: a write that is answered when its data has come, and gone
+    discard_bytes: s64  #: of that data, still to come
     tx: s64  #: buffer in which replies are laid out
     replies_head: s64  #: list of commands to answer
     replies_tail: s64

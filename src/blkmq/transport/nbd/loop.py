@@ -329,6 +329,9 @@ def attend(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connec
     if connection.state != OPEN and connection.payload != 0:  # the rest of its data never comes
         free_command(port, connection, command_at(connection.payload, 0))
         connection.payload = 0
+    if connection.state != OPEN and connection.refused != 0:
+        free_command(port, connection, command_at(connection.refused, 0))
+        connection.refused = 0
     if connection.nr_commands == 0 and connection.is_answering == 0:
         if connection.state != OPEN:
             leave(port, connection)

@@ -15,11 +15,11 @@ from blkmq.dispatch.request import request_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.dispatch.tags import put_tag, status_of
 from blkmq.native.hot import hot
-from blkmq.native.memory import clear_bytes
+from blkmq.native.memory import address_of, clear_bytes
 from blkmq.transport.nbd.buffer import BIG_BYTES, clear_data, make_dirty
 from blkmq.transport.nbd.check import error_of_status
 from blkmq.transport.nbd.command import FLUSH, TRANSFER, CommandRecord, command_at, free_command, left_bytes
-from blkmq.transport.nbd.connection import BROKEN, ConnectionRecord, connection_at, make_answering, make_ready
+from blkmq.transport.nbd.connection import BROKEN, OPEN, ConnectionRecord, connection_at, make_answering, make_ready
 from blkmq.transport.nbd.export import export_at
 from blkmq.transport.nbd.issue import describe, has_tag, issue, issue_flush
 from blkmq.transport.nbd.port import PortRecord
@@ -83,10 +83,9 @@ def end_portion(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, c
         forget(port, connection, command)
     elif command.error != 0:
         if command.kind == NBD_CMD_WRITE and left_bytes(command) > 0:
-            connection.discard_bytes = left_bytes(command)
-            connection.payload_next = 0
-            make_ready(port, connection)
-        reply(port, connection, command)
+            refuse_rest(port, connection, command)
+        else:
+            reply(port, connection, command)
     elif command.kind == NBD_CMD_READ:
         reply_with_data(port, connection, command)
     elif command.kind == NBD_CMD_WRITE and left_bytes(command) > 0:
@@ -101,6 +100,18 @@ def end_portion(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, c
         issue_flush(port, tag_set, queue, command)
     else:
         reply(port, connection, command)
+
+
+@hot
+def refuse_rest(port: PortRecord, connection: ConnectionRecord, command: CommandRecord) -> None:
+    """A part of a very large write has failed: it is answered when the rest of its data has come, and gone."""
+    connection.payload_next = 0
+    if connection.state != OPEN:
+        reply(port, connection, command)  # the rest never comes
+        return
+    connection.discard_bytes = left_bytes(command)
+    connection.refused = address_of(command, "next")
+    make_ready(port, connection)
 
 
 @hot

@@ -173,6 +173,9 @@ def parse_all(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, con
             connection.discard_bytes = connection.discard_bytes - gone
             if connection.discard_bytes > 0:
                 return MORE
+            command = command_at(connection.refused, 0)
+            connection.refused = 0
+            reply(port, connection, command)  # not before: a client that still sends does not look for it
         if connection.rx_end - connection.rx_begin < NBD_REQUEST_BYTES:
             return MORE
         outcome = parse(port, tag_set, queue, connection)
@@ -226,9 +229,11 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
     command.error = error
     connection.rx_begin = connection.rx_begin + NBD_REQUEST_BYTES
     if error != 0:
-        if kind == NBD_CMD_WRITE:
+        if kind == NBD_CMD_WRITE and nr_bytes > 0:
             connection.discard_bytes = nr_bytes
-        reply(port, connection, command)
+            connection.refused = address
+        else:
+            reply(port, connection, command)
         return DONE
     if is_large:
         command.buffer = take_buffer(port, connection, max(room, SMALL_BYTES + 1))
