@@ -74,7 +74,7 @@ def add(
         tcp_address(listen)  # a mistake is told before anything is made
     wanted = Wanted(driver, disks, attributes, target, via, socket_path, listen, poll_usec)
     directory = RuntimeDirectory()
-    claim = directory.claim(name) if name else directory.claim_numbered(_stem(cls))
+    claim = directory.claim(name) if name is not None else directory.claim_numbered(_stem(cls))
     if foreground:
         stdout = sys.stdout
 

@@ -58,7 +58,8 @@ def list_devices(as_json: bool) -> None:
         if record is None:
             rows.append([found.name, found.state, "", "", found.trouble])
         else:
-            rows.append([found.name, found.state, str(record.pid), record.driver, " ".join(record.uris)])
+            rows.append([found.name, found.state, str(record.pid), record.driver, record.uris[0]])
+            rows += [["", "", "", "", uri] for uri in record.uris[1:]]
     if rows:
         echo_table(["device", "state", "pid", "driver", "uri"], rows)
 
@@ -83,7 +84,9 @@ def show(name: str, as_json: bool) -> None:
     rows = [[key, str(state[key])] for key in ("name", "pid", "driver", "target", "via")]
     echo_table(["device", ""], rows)
     echo_table(["attribute", "value"], [[key, str(value)] for key, value in state["attributes"].items()])
-    echo_table(["disk", "uri", "size", "block_size"], [[str(v) for v in disk.values()] for disk in state["disks"]])
+    echo_table(
+        ["disk", "uri", "size", "block_size", "read_only"], [[str(v) for v in disk.values()] for disk in state["disks"]]
+    )
     echo_table(
         ["queue", "depth", "in_flight", "queued"], [[str(v) for v in queue.values()] for queue in state["queues"]]
     )
@@ -201,6 +204,8 @@ def clean(as_json: bool) -> int:
     if as_json:
         echo_json({"stopped": stopped, "removed": removed, "left": [trouble.text for trouble in troubles]})
     else:
+        for line in (*(f"ended {name}" for name in stopped), *(f"removed {place}" for place in removed)):
+            click.echo(line)
         for trouble in troubles:
             echo_error(trouble.text, trouble.hint)
     return ExitCode.NO if troubles else ExitCode.DONE

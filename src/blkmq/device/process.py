@@ -106,7 +106,14 @@ def _show(record: DeviceRecord, disks: Sequence[NbdDisk]) -> dict[str, Any]:
         **asdict(record),
         "attributes": _attributes(disks),
         "disks": [
-            {"name": disk.name, "uri": disk.uri, "size": disk.size, "block_size": disk.block_size} for disk in disks
+            {
+                "name": disk.name,
+                "uri": disk.uri,
+                "size": disk.size,
+                "block_size": disk.block_size,
+                "read_only": int(disk.read_only),
+            }
+            for disk in disks
         ],
         "queues": [
             {

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from blkmq.device.device_directory import CONTROL, FRESH_RECORD, LOCK, LOG, RECORD, SOCKET, DeviceDirectory, take_lock
 from blkmq.device.holder import holder_of
-from blkmq.mq.errors import BlkmqError
+from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.transport.nbd.address import AddressError, UnixAddress
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -122,9 +122,9 @@ class RuntimeDirectory:
 
     # --- names --------------------------------------------------------------------------------------------
     def claim(self, name: str) -> Claim:
-        """Takes a name; a DeviceError if a device in service has it."""
+        """Takes a name; a DeviceError if a device in service has it, a ConfigError if it is none."""
         if not NAME.fullmatch(name):
-            raise DeviceError(f"name = {name!r}", hint="letters, digits, _ . - and at most 64 of them")
+            raise ConfigError("name", name, "is no name", hint="letters, digits, _ . - and at most 64 of them")
         self.make()
         claim = self._try_to_claim(name)
         if claim is None:

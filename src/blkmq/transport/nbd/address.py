@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from blkmq.abi.nbd import NBD_PORT
-from blkmq.mq.errors import BlkmqError
+from blkmq.mq.errors import BlkmqError, ConfigError
 
 PATH_BYTES_MAX = 107  #: of a Unix socket: sizeof(sun_path) - 1
 BACKLOG = 1024
@@ -129,10 +129,12 @@ def tcp_address(text: str) -> TcpAddress:
     except ValueError:
         number, loopback = -1, True
     if not 0 <= number < 1 << 16:
-        raise AddressError(f"listen = {text!r} is no HOST:PORT", hint="as in 127.0.0.1:10809, [::1]:0")
+        raise ConfigError("listen", text, "is no HOST:PORT", hint="as in 127.0.0.1:10809, [::1]:0")
     if not loopback:
-        raise AddressError(
-            f"listen = {text!r}: NBD without TLS stays on this machine",
+        raise ConfigError(
+            "listen",
+            text,
+            "NBD without TLS stays on this machine",
             hint="listen on 127.0.0.1 or [::1], and reach it from elsewhere by `ssh -L`",
         )
     return TcpAddress(host, number)

@@ -44,6 +44,11 @@ class NbdDisk:
         """Logical block size in bytes."""
         return self._disk.limits.logical_block_size
 
+    @property
+    def read_only(self) -> bool:
+        """Whether writes are refused."""
+        return self._disk.record.read_only != 0
+
     def counters(self) -> dict[str, int]:
         """What tag set and door have counted: requests, timeouts, errors, connections, sends …"""
         return self._door.running.counters() | self._door.counters()
