@@ -201,6 +201,20 @@ def test_a_standstill_of_this_machine_is_not_the_guests_fault(tmp_path: Path) ->
     assert [report.kind for report in this.complaints(log)] == ["WARNING"]
 
 
+def test_runs_of_one_second_have_directories_of_their_own() -> None:
+    assert len({new_run_directory("7.3") for _ in range(5)}) == 5
+
+
+def test_a_directory_can_be_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says that the first run has started does not say so of the second."""
+    Played("start; leave 0", tmp_path, monkeypatch).go()
+    this = Run(Machine(vmlinuz=Path("/boot/vmlinuz")), LONG, tmp_path / "run")
+    play("hang", tmp_path, monkeypatch)
+    with this.boot(["true"], Path.cwd()) as vm:
+        this.look(vm)
+        assert this.started is None
+
+
 def test_old_runs_make_room() -> None:
     made = [lab_directory("runs", f"2000010{i // 10}-0{i % 10:05}-7.3-{2**22 + i}") for i in range(RUNS_KEPT + 5)]
     assert new_run_directory("7.3").is_dir()

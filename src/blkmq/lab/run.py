@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blkmq.lab.directory import lab_directory
-from blkmq.lab.guest import STARTED, command_script, enter, environment
+from blkmq.lab.guest import DMESG, STARTED, command_script, enter, environment
 from blkmq.lab.kernel_log import STALLS, Report, reports
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.vm import CONSOLE, Machine, Vm
@@ -78,6 +78,8 @@ class Run:
     def boot(self, command: Sequence[str], working_directory: Path) -> Vm:
         """The guest, on its way to the command."""
         self.artifacts.mkdir(parents=True, exist_ok=True)
+        for name in (STARTED, DMESG):  # of an earlier run in the same directory
+            (self.directory / name).unlink(missing_ok=True)
         cache = cache_directory()
         (cache / "numba").mkdir(exist_ok=True)
         variables = environment(
@@ -160,7 +162,7 @@ def new_run_directory(kernel_name: str) -> Path:
     for path in old[: max(0, len(old) - RUNS_KEPT + 1)]:
         if not _alive(path):
             shutil.rmtree(path, ignore_errors=True)
-    now = datetime.now().strftime("%Y%m%d-%H%M%S")
+    now = datetime.now().strftime("%Y%m%d-%H%M%S.%f")
     path = runs / f"{now}-{kernel_name}-{os.getpid()}"
     path.mkdir()
     return path
