@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from blkmq.testing.guest_times import GuestTimes
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,6 +110,23 @@ def test_needs_more():
 """
 
 
+def test_the_times_of_guests() -> None:
+    """Two guests; of three tests, each took 10 ms longer than it says."""
+    times = GuestTimes(clock=iter([0.0, 20.0, 21.01, 23.02, 30.0, 45.0, 46.01]).__next__)
+    times.boot()
+    times.ready()
+    times.finish([a_report(0.5), a_report(0.5)])
+    times.finish([a_report(2.0)])
+    times.boot()
+    times.ready()
+    times.finish([a_report(1.0)])
+    assert str(times) == "ready for tests after 20.0 s, 15.0 s; 3 tests, 10 ms each beside their own time"
+
+
+def a_report(duration_sec: float) -> pytest.TestReport:
+    return pytest.TestReport("x", ("x", 0, "x"), {}, "passed", None, "call", duration=duration_sec)
+
+
 def outside(
     tmp_path: Path, tests: str, *options: str, part: str = PART
 ) -> tuple[subprocess.CompletedProcess[str], str]:
@@ -138,6 +158,7 @@ def test_reports_are_ordinary_ones(tmp_path: Path) -> None:
     ):
         assert line in summary
     assert "said while it fails" in text
+    assert re.search(r"lab: a guest with 7\.3 was ready for tests after \d+\.\d s; 7 tests, ", text)
     assert "said while it passes" not in text
     assert (tmp_path / "boots").read_text() == "boot\n"
     assert (tmp_path / "fixtures").read_text() == "made"

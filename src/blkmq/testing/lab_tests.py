@@ -24,6 +24,7 @@ from blkmq.lab.run import BOOT_LIMIT_SEC, Limits, Run, new_run_directory
 from blkmq.lab.vm import Machine, Vm, choose_accelerator
 from blkmq.mq.errors import BlkmqError
 from blkmq.testing.guest_reports import WANTED_VARIABLE
+from blkmq.testing.guest_times import GuestTimes
 
 DEFAULT_KERNEL = "7.3"
 TEST_LIMIT_SEC = 600.0
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "lab(*needs): runs in a guest whose kernel has what it needs")
+    config.addinivalue_line("markers", "slow: more than a few seconds")
     if WANTED_VARIABLE not in os.environ:
         config.pluginmanager.register(LabTests(config), "blkmq-lab-tests")
 
@@ -56,6 +58,7 @@ class Guest:
     test_limit_sec: float
     messages: queue.SimpleQueue[dict[str, Any] | None]
     stderr: list[bytes]
+    is_ready: bool = False
 
     @classmethod
     def boot(cls, machine: Machine, name: str, wanted: Sequence[str], root: Path, test_limit_sec: float) -> Guest:
@@ -113,6 +116,7 @@ class LabTests:
         self.machine: Machine | None = None
         self.unavailable: str | None = None
         self.tried_again = False
+        self.times = GuestTimes()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -146,9 +150,13 @@ class LabTests:
                     said = f"{said}\n{message['kernel_log']}".strip("\n")
                     collected.append(self._judged(guest, message, said))
                 elif message.get("finish") == item.nodeid:
+                    self.times.finish(collected)
                     return collected
                 elif message.get("start", item.nodeid) != item.nodeid:
                     raise LabError(LabExit.VM_BROKE, f"the guest runs {message['start']} instead")
+                elif "start" in message and not guest.is_ready:
+                    guest.is_ready = True
+                    self.times.ready()
                 elif "collect" in message:
                     raise LabError(LabExit.VM_BROKE, f"the guest cannot collect the tests:\n{message['collect']}")
         except BlkmqError as error:
@@ -194,7 +202,9 @@ class LabTests:
                 if (marker := other.get_closest_marker("lab")) and not self._why_not(marker.args)
             ]
             limit = self.config.option.lab_test_limit
-            self.guest = Guest.boot(self._machine(), self.kernel, wanted, self.config.rootpath, limit)
+            machine = self._machine()
+            self.times.boot()
+            self.guest = Guest.boot(machine, self.kernel, wanted, self.config.rootpath, limit)
         return self.guest
 
     def _machine(self) -> Machine:
@@ -217,6 +227,10 @@ class LabTests:
 
     def pytest_sessionfinish(self) -> None:
         self._end()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.times.starts_sec:
+            terminalreporter.write_line(f"lab: a guest with {self.kernel} was {self.times}")
 
     def pytest_unconfigure(self) -> None:
         self._end()
