@@ -204,6 +204,17 @@ def test_a_test_that_takes_the_guest_down(tmp_path: Path, deed: str, options: tu
     assert (tmp_path / "boots").read_text() == "boot\nboot\n"
 
 
+def test_a_guest_that_does_not_boot(tmp_path: Path) -> None:
+    """All tests fail, and no further one is tried, which would take its five minutes for each of them."""
+    part = "echo boot >>{here}/boots; exit 1"
+    done, text = outside(tmp_path, DEADLY.format(deed="pass"), part=part)
+    assert done.returncode == 1
+    failures, _, summary = text.partition("short test summary info")
+    assert summary.count("FAILED test_guest.py::") == 3
+    assert failures.count("no guest, and not tried again: QEMU ended with 1") == 2
+    assert (tmp_path / "boots").read_text() == "boot\n"
+
+
 def test_only_what_is_selected_runs(tmp_path: Path) -> None:
     done, text = outside(tmp_path, TESTS, "-k", "passes")
     assert done.returncode == 0

@@ -116,6 +116,7 @@ class LabTests:
         self.machine: Machine | None = None
         self.unavailable: str | None = None
         self.tried_again = False
+        self.no_guest = ""  #: why the last one came to no test; a further one would take as long to fail
         self.times = GuestTimes()
 
     @pytest.hookimpl(tryfirst=True)
@@ -140,6 +141,8 @@ class LabTests:
         reason = self._why_not(marker.args)
         if reason:
             return [self._skipped(item, reason)]
+        if self.no_guest:
+            return [self._failed(item, f"no guest, and not tried again: {self.no_guest}", "")]
         collected: list[pytest.TestReport] = []
         said = ""
         try:
@@ -165,6 +168,8 @@ class LabTests:
             if dead and dead.run.may_try_again(dead.vm) and not self.tried_again:
                 self.tried_again = True
                 return self._reports(item, marker)
+            if dead is None or not dead.is_ready:
+                self.no_guest = str(error).partition("\n")[0]
             return [*collected, self._failed(item, str(error), console)]
 
     def _judged(self, guest: Guest, message: dict[str, Any], said: str) -> pytest.TestReport:
