@@ -37,6 +37,7 @@ def test_the_kernels_log_can_be_read() -> None:
 def test_null_blk_loads() -> None:
     subprocess.run(["modprobe", "null_blk"], check=True)
     assert Path("/dev/nullb0").is_block_device()
+    subprocess.run(["udevadm", "settle"], check=True)  # it reads each new disk, which is in use meanwhile
     subprocess.run(["rmmod", "null_blk"], check=True)
 
 
