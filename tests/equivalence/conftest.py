@@ -24,4 +24,4 @@ def small_samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Compiles into a directory that goes away."""
-    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "cache"))

@@ -177,6 +177,7 @@ class DiskMachine(RuleBasedStateMachine):
         if hasattr(self, "disk"):
             try:
                 self.read_everything()
+                self.disk.quiesce()  # a tag is free a little after its request's future is done
                 counters = self.disk.counters()
                 assert counters["nr_errors"] == self.nr_faulty
                 assert counters["nr_in_flight"] == 0

@@ -31,7 +31,7 @@ def entry(one, other):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "cache"))
 
 
 def run(program: str) -> str:

@@ -314,7 +314,7 @@ def test_long_lines_are_broken() -> None:
 
 
 def test_what_does_not_compile_is_shown_at_its_python_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "cache"))
     wrong = Do(77, "", "PageStore", "no_such_verb", None, None, "", (), NONE, False)
     function = Function("f", (), NONE, [wrong], {}, 0, 70)
     with pytest.raises(BlkmqError, match=r"^/src/tiny\.py:77: the printed C does not compile: .*no_such_verb"):
@@ -323,7 +323,7 @@ def test_what_does_not_compile_is_shown_at_its_python_line(tmp_path: Path, monke
 
 
 def test_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("BLKMQ_CACHE_DIR", str(tmp_path / "cache"))
     path = build_c(PROGRAMS["Small"], c_layout())
     stamp = path.stat().st_mtime_ns
     monkeypatch.setenv("PATH", str(tmp_path))  # no gcc there
