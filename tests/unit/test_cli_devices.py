@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from blkmq.abi import nbd
+from blkmq.device.device_directory import DeviceDirectory
 from blkmq.device.runtime_directory import CONTROL, LOCK, RECORD, DeviceError, DeviceRecord, RuntimeDirectory
 from blkmq.mq.errors import ConfigError
 from tests import without_io_uring
@@ -395,6 +396,14 @@ def test_strange_things_in_the_directory_do_no_harm(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="is left"):
         directory.remove()
     assert len(list(directory.path.iterdir())) == 3
+
+
+def test_a_directory_that_is_taken_while_it_is_looked_at_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = RuntimeDirectory(tmp_path / "run")
+    claim = directory.claim("one")
+    monkeypatch.setattr(DeviceDirectory, "names", lambda self: [])  # as it was a moment ago
+    assert directory.devices() == []
+    assert (claim.path / LOCK).exists()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "x" * 65, "ü"])

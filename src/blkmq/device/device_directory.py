@@ -47,17 +47,6 @@ class DeviceDirectory(contextlib.AbstractContextManager["DeviceDirectory"]):
         except FileNotFoundError:
             return False
 
-    def is_held(self) -> bool:
-        """Whether a living process has its lock."""
-        try:
-            fd = self.open_lock()
-        except FileNotFoundError:
-            return False
-        try:
-            return not take_lock(fd)
-        finally:
-            os.close(fd)
-
     def empty(self) -> None:
         """Removes a process's files, but the lock."""
         for name in FILES:
@@ -65,11 +54,20 @@ class DeviceDirectory(contextlib.AbstractContextManager["DeviceDirectory"]):
                 self._unlink(name)
 
     def remove(self) -> None:
-        """Removes a process's files, and the directory if it is empty then."""
+        """Removes a process's files, and the directory if it is empty then; the caller has the lock."""
         for name in FILES:
             self._unlink(name)
         with contextlib.suppress(OSError):
             self.path.rmdir()
+
+    def remove_unless_held(self) -> None:
+        """The same, if no living process has its lock."""
+        fd = self.open_lock(make=True)
+        try:
+            if take_lock(fd) and self.has(fd):
+                self.remove()
+        finally:
+            os.close(fd)
 
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):

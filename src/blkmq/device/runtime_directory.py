@@ -183,7 +183,8 @@ class RuntimeDirectory:
                     told = f"{path} has {listed(strangers)}, which no device makes"
                     return Found(path.name, "damaged", None, told)
                 if not directory.names():
-                    directory.remove()
+                    with contextlib.suppress(OSError):
+                        path.rmdir()  # unless somebody takes it at this moment
                     return None
                 fd = directory.open_lock()
                 try:
@@ -242,8 +243,7 @@ class RuntimeDirectory:
                     raise left
                 if (pid := holder_of(path)) is not None:
                     self._end(found.name, pid, signal.SIGTERM, patience_sec)
-                if not directory.is_held():
-                    directory.remove()
+                directory.remove_unless_held()
         except FileNotFoundError:
             return
         except OSError as error:
