@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Both ways in which file I/O is done that may wait: by io_uring, and by threads where that is refused."""
+"""A file, and both ways in which its I/O is done that may wait: by io_uring, and by threads where that is refused."""
 
 from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,15 @@ def must_have_rings() -> None:
         pytest.skip(f"cannot be had: io_uring is refused here: {error}")
     finally:
         os.close(ready)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of one MiB, all hole."""
+    path = tmp_path / "disk.img"
+    with path.open("wb") as file:
+        file.truncate(1 << 20)
+    return path
 
 
 @pytest.fixture(params=WAYS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every model test runs on every target; those of files, in both ways."""
 
-from tests.file_ways import way
+from tests.file_ways import path, way
 from tests.targets import target
 
-__all__ = ["target", "way"]
+__all__ = ["path", "target", "way"]

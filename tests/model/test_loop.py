@@ -53,15 +53,6 @@ PAGE, MIB = 4096, 1 << 20
 EXAMPLES, STEPS = 20, 25
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file of one MiB, all hole."""
-    path = tmp_path / "disk.img"
-    with path.open("wb") as file:
-        file.truncate(MIB)
-    return path
-
-
 def has_direct_io(path: Path) -> bool:
     """Whether the file system that tests use takes O_DIRECT in blocks of a page."""
     try:

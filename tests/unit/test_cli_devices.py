@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from blkmq.abi import nbd
-from blkmq.device.device_directory import DeviceDirectory
-from blkmq.device.runtime_directory import CONTROL, LOCK, RECORD, DeviceError, DeviceRecord, RuntimeDirectory
+from blkmq.device.device_directory import CONTROL, LOCK, RECORD, DeviceDirectory
+from blkmq.device.runtime_directory import DeviceError, DeviceRecord, RuntimeDirectory
 from blkmq.mq.errors import ConfigError
 from tests import without_io_uring
 from tests.cli_runs import command, shared_cache, surroundings

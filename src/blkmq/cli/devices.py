@@ -150,7 +150,8 @@ def logs(name: str, follow: bool) -> None:
       blkmq logs ram_disk0
       blkmq logs -f ram_disk0
     """
-    from blkmq.device.runtime_directory import LOG, RuntimeDirectory
+    from blkmq.device.device_directory import LOG
+    from blkmq.device.runtime_directory import RuntimeDirectory
 
     directory = RuntimeDirectory()
     directory.find(name)
@@ -213,7 +214,8 @@ def clean(as_json: bool) -> int:
 
 def _ask(name: str, question: dict[str, Any]) -> Any:
     from blkmq.device.control import ask
-    from blkmq.device.runtime_directory import CONTROL, RuntimeDirectory
+    from blkmq.device.device_directory import CONTROL
+    from blkmq.device.runtime_directory import RuntimeDirectory
 
     directory = RuntimeDirectory()
     directory.find(name)

@@ -31,10 +31,6 @@ class DeviceDirectory(contextlib.AbstractContextManager["DeviceDirectory"]):
         """What is in it."""
         return os.listdir(self._fd)
 
-    def strangers(self) -> list[str]:
-        """What is in it and no device makes."""
-        return sorted(set(self.names()) - set(FILES))
-
     def open_lock(self, *, make: bool = False) -> int:
         """The lock, for the caller to close."""
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_CREAT if make else 0)
@@ -72,6 +68,11 @@ class DeviceDirectory(contextlib.AbstractContextManager["DeviceDirectory"]):
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
             os.unlink(name, dir_fd=self._fd)
+
+
+def strangers_of(names: list[str]) -> list[str]:
+    """Those that no device makes."""
+    return sorted(set(names) - set(FILES))
 
 
 def take_lock(fd: int) -> bool:

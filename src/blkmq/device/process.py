@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from blkmq.device.control import ControlThread
-from blkmq.device.runtime_directory import CONTROL, LOG, SOCKET, Claim, DeviceRecord
+from blkmq.device.device_directory import CONTROL, LOG, SOCKET
+from blkmq.device.runtime_directory import Claim, DeviceRecord
 from blkmq.device.serve import serve
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.errors import BlkmqError

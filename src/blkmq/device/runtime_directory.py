@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from blkmq.device.device_directory import CONTROL, FRESH_RECORD, LOCK, LOG, RECORD, SOCKET, DeviceDirectory, take_lock
+from blkmq.device.device_directory import FRESH_RECORD, RECORD, DeviceDirectory, strangers_of, take_lock
 from blkmq.device.holder import holder_of
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.transport.nbd.address import AddressError, UnixAddress
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+PATIENCE_SEC = 60.0  #: how long a device may take to end
 NR_TRIES = 1000  #: of numbers for a device without a name of its own
 
 
@@ -148,7 +149,7 @@ class RuntimeDirectory:
             try:
                 path.mkdir(mode=0o700, exist_ok=True)
                 with DeviceDirectory(path) as directory:
-                    if strangers := directory.strangers():
+                    if strangers := strangers_of(directory.names()):
                         raise DeviceError(f"{path} has {listed(strangers)}, which no device makes", hint=hint)
                     fd = directory.open_lock(make=True)
                     if not take_lock(fd):
@@ -179,10 +180,11 @@ class RuntimeDirectory:
     def _look(self, path: Path) -> Found | None:
         try:
             with DeviceDirectory(path) as directory:
-                if strangers := directory.strangers():
+                names = directory.names()
+                if strangers := strangers_of(names):
                     told = f"{path} has {listed(strangers)}, which no device makes"
                     return Found(path.name, "damaged", None, told)
-                if not directory.names():
+                if not names:
                     with contextlib.suppress(OSError):
                         path.rmdir()  # unless somebody takes it at this moment
                     return None
@@ -228,21 +230,21 @@ class RuntimeDirectory:
         return self.path / name / kind
 
     # --- ends ---------------------------------------------------------------------------------------------
-    def stop(self, record: DeviceRecord, *, signal_number: int = signal.SIGTERM, patience_sec: float = 60.0) -> None:
+    def stop(self, record: DeviceRecord, *, signal_number: int = signal.SIGTERM) -> None:
         """Ends a device's process, and waits until it is gone."""
-        self._end(record.name, record.pid, signal_number, patience_sec)
+        self._end(record.name, record.pid, signal_number)
         self.devices()  # removes what it left
 
-    def stop_damaged(self, found: Found, *, patience_sec: float = 60.0) -> None:
+    def stop_damaged(self, found: Found) -> None:
         """Ends the process of a device whose record is lost; a DeviceError if it lives and cannot be found."""
         path = self.path / found.name
         left = DeviceError(f"{path} is left: {found.trouble or 'it lives'}", hint="look at it, and remove it yourself")
         try:
             with DeviceDirectory(path) as directory:
-                if directory.strangers():
+                if strangers_of(directory.names()):
                     raise left
                 if (pid := holder_of(path)) is not None:
-                    self._end(found.name, pid, signal.SIGTERM, patience_sec)
+                    self._end(found.name, pid, signal.SIGTERM)
                 directory.remove_unless_held()
         except FileNotFoundError:
             return
@@ -251,14 +253,14 @@ class RuntimeDirectory:
         if os.path.lexists(path):
             raise left
 
-    def _end(self, name: str, pid: int, signal_number: int, patience_sec: float) -> None:
+    def _end(self, name: str, pid: int, signal_number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             fd = os.pidfd_open(pid)
             try:
                 signal.pidfd_send_signal(fd, signal_number)
-                if not select.select([fd], [], [], patience_sec)[0]:
+                if not select.select([fd], [], [], PATIENCE_SEC)[0]:
                     raise DeviceError(
-                        f"{name}: process {pid} did not end within {patience_sec:g} s",
+                        f"{name}: process {pid} did not end within {PATIENCE_SEC:g} s",
                         hint=f"`blkmq del --kill {name}` ends it at once",
                     )
             finally:
@@ -282,16 +284,4 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
-__all__ = [
-    "CONTROL",
-    "LOCK",
-    "LOG",
-    "RECORD",
-    "SOCKET",
-    "Claim",
-    "DeviceError",
-    "DeviceRecord",
-    "Found",
-    "RuntimeDirectory",
-    "default_path",
-]
+__all__ = ["Claim", "DeviceError", "DeviceRecord", "Found", "RuntimeDirectory", "default_path"]

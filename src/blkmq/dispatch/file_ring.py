@@ -37,7 +37,6 @@ class FileRingRecord(Record):
     tail: s64  #: entries ever put, those too that the kernel has not been told of
     head: s64  #: answers ever taken
     nr_put: s64  #: entries that the kernel has not been told of
-    nr_in_flight: s64  #: entries that it has, and has not answered
     bounces: s64  #: RING_BOUNCE_BYTES for each tag, page-aligned
 
 
@@ -93,7 +92,6 @@ def enter(ring: FileRingRecord) -> None:
         count = enter_ring(ring.fd, ring.nr_put, 0, IORING_ENTER_GETEVENTS)
         if count > 0:
             ring.nr_put = ring.nr_put - count
-            ring.nr_in_flight = ring.nr_in_flight + count
         elif count != EINTR:
             return
 
@@ -120,7 +118,6 @@ def take_answer(ring: FileRingRecord) -> int:
     """The oldest answer, taken: what the system call of its kind would have returned, or a negative errno."""
     result = cqe_at(ring.cqes, ring.head & ring.cq_mask).res + 0
     ring.head = ring.head + 1
-    ring.nr_in_flight = ring.nr_in_flight - 1
     atomic_store_u32(ring.cq_head, ring.head)
     return result
 
