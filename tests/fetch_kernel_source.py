@@ -88,7 +88,7 @@ def fetch(place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
         directory = Path(temporary)
         environment = private_apt(directory, mirror)
-        run("apt-get", "-qq", "update", cwd=directory, env=environment)
+        run("apt-get", "-qq", "--error-on=any", "update", cwd=directory, env=environment)
         run("apt-get", "-qq", "download", PACKAGE, cwd=directory, env=environment)
         run("dpkg-deb", "-x", *map(str, directory.glob("*.deb")), "package", cwd=directory, env=environment)
         archive = f"package/usr/src/{PACKAGE}.tar.xz"
