@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Sockets, epoll and pipes, for hot loops: libc's calls, none of which waits but :func:`epoll_wait_nsec`.
+"""Sockets, epoll and pipes, for hot loops: libc's calls, of which :func:`epoll_wait_nsec` and :func:`recv_soon`
+alone wait.
 
 What libc answers with -1 comes back as a negative errno.
 """
@@ -28,7 +29,7 @@ EVENT_BYTES = _EVENT.size
 EVENT_DATA = EVENT_BYTES - 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
-for _name in ("recv", "sendmsg"):
+for _name in ("recv", "send", "sendmsg"):
     getattr(_libc, _name).restype = ctypes.c_ssize_t
 
 
@@ -64,8 +65,19 @@ def recv_now(fd: int, address: int, nr_bytes: int) -> int:
     return _answer(_libc.recv(fd, ctypes.c_void_p(address), ctypes.c_size_t(nr_bytes), MSG_DONTWAIT))
 
 
-def send_now(fd: int, msghdr: int) -> int:
-    """Bytes that the socket took. C twin: ``sendmsg(…, MSG_DONTWAIT | MSG_NOSIGNAL)``."""
+def recv_soon(fd: int, address: int, nr_bytes: int) -> int:
+    """The same, but waits for the socket's SO_RCVTIMEO at most, if there is nothing. C twin: ``recv(…, 0)``."""
+    return _answer(_libc.recv(fd, ctypes.c_void_p(address), ctypes.c_size_t(nr_bytes), 0))
+
+
+def send_now(fd: int, address: int, nr_bytes: int) -> int:
+    """Bytes that the socket took. C twin: ``send(…, MSG_DONTWAIT | MSG_NOSIGNAL)``."""
+    flags = MSG_DONTWAIT | MSG_NOSIGNAL
+    return _answer(_libc.send(fd, ctypes.c_void_p(address), ctypes.c_size_t(nr_bytes), flags))
+
+
+def sendmsg_now(fd: int, msghdr: int) -> int:
+    """The same, of several pieces. C twin: ``sendmsg(…, MSG_DONTWAIT | MSG_NOSIGNAL)``."""
     return _answer(_libc.sendmsg(fd, ctypes.c_void_p(msghdr), MSG_DONTWAIT | MSG_NOSIGNAL))
 
 

@@ -33,12 +33,17 @@ def _or_errno(builder: Any, result: Any) -> Any:
     return builder.load(answer)
 
 
-def _recv_now(context: Any, builder: Any, fd: Any, address: Any, nr_bytes: Any) -> Any:
-    flags = _I32(socket.MSG_DONTWAIT)
-    return _or_errno(builder, _libc(builder, "recv", _I64, _c_int(builder, fd), address, nr_bytes, flags))
+def _transfer(name: str, flags: int) -> Emit:
+    """``recv`` or ``send``."""
+
+    def emit(context: Any, builder: Any, fd: Any, address: Any, nr_bytes: Any) -> Any:
+        words = _c_int(builder, fd), address, nr_bytes, _I32(flags)
+        return _or_errno(builder, _libc(builder, name, _I64, *words))
+
+    return emit
 
 
-def _send_now(context: Any, builder: Any, fd: Any, msghdr: Any) -> Any:
+def _sendmsg_now(context: Any, builder: Any, fd: Any, msghdr: Any) -> Any:
     flags = _I32(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
     return _or_errno(builder, _libc(builder, "sendmsg", _I64, _c_int(builder, fd), msghdr, flags))
 
@@ -126,8 +131,10 @@ def register() -> None:
         return
     _done.append(True)
     none = types.none
-    _verb(socket.recv_now, _recv_now, 3)
-    _verb(socket.send_now, _send_now, 2)
+    _verb(socket.recv_now, _transfer("recv", socket.MSG_DONTWAIT), 3)
+    _verb(socket.recv_soon, _transfer("recv", 0), 3)
+    _verb(socket.send_now, _transfer("send", socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL), 3)
+    _verb(socket.sendmsg_now, _sendmsg_now, 2)
     _verb(socket.epoll_control, _epoll_control, 5)
     _verb(socket.epoll_wait_nsec, _epoll_wait_nsec, 4)
     _verb(socket.event_mask, _event_mask, 2)

@@ -12,7 +12,7 @@ from blkmq.mq.integer import s64
 from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of, clear_bytes, reserve_pages, unreserve_pages
 from blkmq.native.record import Record, accessor
-from blkmq.transport.nbd.connection import ConnectionRecord, connection_at
+from blkmq.transport.nbd.connection import NOWHERE, OPEN, ConnectionRecord, connection_at
 from blkmq.transport.nbd.port import PortRecord
 
 SMALL_BYTES = 256 << 10
@@ -144,3 +144,20 @@ def free_all_buffers(port: PortRecord) -> None:
         unreserve_pages(address, PAGE_SIZE + BIG_BYTES)
     port.nr_small_free = 0
     port.nr_big_free = 0
+
+
+@hot
+def give_back(port: PortRecord, connection: ConnectionRecord) -> None:
+    """An idle connection needs no memory."""
+    if connection.nr_commands > 0 or connection.state != OPEN or connection.place != NOWHERE:
+        return
+    if connection.rx_begin != connection.rx_end:
+        return
+    if connection.rx != 0:
+        leave_buffer(port, connection.rx)
+        connection.rx = 0
+        connection.rx_begin = 0
+        connection.rx_end = 0
+    if connection.tx != 0:
+        leave_buffer(port, connection.tx)
+        connection.tx = 0

@@ -30,6 +30,8 @@ class PortRecord(Record):
     zeroes: s64  #: a page for writes of zeroes
     poll_nsec: s64  #: longest busy look at the sockets before sleeping; 0: none
     poll_now_nsec: s64  #: the same, as the last looks have made it
+    lone_looks: s64  #: receives from a lone client since the last look at all that may happen
+    commands_slept: s64  #: nr_commands when it last slept
     stop_nsec: s64  #: * from when on unsent replies are given up; 0: in service
     frozen: s64  #: * number of the freeze: takes no tags, the tag set is about to change; 0: in service
     still_at: s64  #: the freeze at which nothing was in flight any more; FREEZING: something is; 0: in service

@@ -16,9 +16,10 @@ from blkmq.mq.integer import S64_MAX
 from blkmq.native.clock import monotonic_nsec
 from blkmq.native.socket import EPOLL_CTL_ADD, EPOLLIN, EVENT_BYTES, IoVec, MsgHdr, epoll_control
 from blkmq.transport.nbd.buffer import free_all_buffers
-from blkmq.transport.nbd.loop import ARRIVALS, WAKE, is_over
+from blkmq.transport.nbd.loop import is_over
 from blkmq.transport.nbd.loop_build import LoopBuild
 from blkmq.transport.nbd.port import NR_EVENTS, NR_IOVECS, PortRecord
+from blkmq.transport.nbd.sleep import ARRIVALS, WAKE
 
 STOP_NSEC = 5_000_000_000  #: how long clients may take to read their last replies
 

@@ -15,7 +15,7 @@ from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.native.big_endian import get_be16, get_be32, get_be64
 from blkmq.native.hot import hot
 from blkmq.native.memory import copy_bytes
-from blkmq.native.socket import EAGAIN, EINTR, recv_now
+from blkmq.native.socket import EAGAIN, EINTR, recv_now, recv_soon
 from blkmq.transport.nbd.buffer import (
     BIG_BYTES,
     SMALL_BYTES,
@@ -133,7 +133,12 @@ def receive_once(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, 
 @hot
 def take_in(port: PortRecord, connection: ConnectionRecord, address: int, nr_bytes: int) -> int:
     """Receives; how much came.  Less than asked means that the socket has no more for now, but maybe its end."""
-    got = recv_now(connection.fd, address, nr_bytes)
+    if connection.may_wait != 0:
+        connection.may_wait = 0
+        got = recv_soon(connection.fd, address, nr_bytes)
+    else:
+        got = recv_now(connection.fd, address, nr_bytes)
+    connection.is_quiet = 1 if got == -EAGAIN else 0
     port.nr_receives = port.nr_receives + 1
     if (got <= 0 and got != -EINTR) or (got < nr_bytes and connection.hung_up == 0):
         connection.readable = 0

@@ -9,6 +9,7 @@ import logging
 import os
 import selectors
 import socket
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ HANDSHAKE_SEC = 30.0  #: a client that has not chosen an export by then is turne
 OUTPUT_BYTES_MAX = 1 << 20  #: of replies to options that a client does not read
 ACCEPT_PAUSE_SEC = 0.1  #: when there are no file descriptors left
 READ_BYTES = 64 << 10
+LONE_WAIT_USEC = 5_000  #: how long a port may wait for its only client before it sees what else has happened
 
 
 class ConnectionMemory(ctypes.Structure):
@@ -220,6 +222,8 @@ class Reception(threading.Thread):
     def _hand_over(self, guest: Guest, agreement: Agreement) -> None:
         self._guests.discard(guest)
         self._selector.unregister(guest.socket)
+        guest.socket.setblocking(True)  # MSG_DONTWAIT says where it does not wait
+        guest.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, LONE_WAIT_USEC))
         memory = ConnectionMemory()
         connection = memory.connection
         connection.fd = guest.socket.fileno()
