@@ -23,6 +23,7 @@ from blkmq.device.serve import serve
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
+from blkmq.native.interrupt import lend_signal
 from blkmq.transport.nbd.disk import NbdDisk
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -48,6 +49,7 @@ def run_device(wanted: Wanted, claim: Claim, ready: Callable[[DeviceRecord], Non
     ``ready`` is called when clients can come.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # before there are threads, which inherit it
+    lend_signal()
     _raise_file_limit()
     try:
         address: dict[str, Any] = {"listen": wanted.listen} if wanted.listen else {}

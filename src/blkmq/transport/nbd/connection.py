@@ -36,6 +36,7 @@ class ConnectionRecord(Record):
     readable: s64  #: the socket may have something
     is_quiet: s64  #: it had nothing, the last time
     may_wait: s64  #: the next receive may wait for it, a little
+    is_awaited: s64  #: its client has sent one request, and seems to sleep until it is answered
     hung_up: s64  #: the client has closed its side: what is there ends with the stream's end
     wants_out: s64  #: epoll tells when the socket takes more
     rx: s64  #: buffer with what was received and not yet parsed, at rx_begin..rx_end

@@ -14,6 +14,7 @@ from blkmq.abi.page import PAGE_SIZE
 from blkmq.dispatch.running_set import RunningSet
 from blkmq.mq.integer import S64_MAX
 from blkmq.native.clock import monotonic_nsec
+from blkmq.native.interrupt import interrupt
 from blkmq.native.socket import EPOLL_CTL_ADD, EPOLLIN, EVENT_BYTES, IoVec, MsgHdr, epoll_control
 from blkmq.transport.nbd.buffer import free_all_buffers
 from blkmq.transport.nbd.loop import is_over
@@ -21,6 +22,7 @@ from blkmq.transport.nbd.loop_build import LoopBuild
 from blkmq.transport.nbd.port import NR_EVENTS, NR_IOVECS, PortRecord
 from blkmq.transport.nbd.sleep import ARRIVALS, WAKE
 
+GLANCE_NSEC = 3_000  #: a busy look before each sleep; a sleep, with the wake-up that the client pays, takes longer
 STOP_NSEC = 5_000_000_000  #: how long clients may take to read their last replies
 
 
@@ -57,7 +59,8 @@ class PortThread(threading.Thread):
         record.arrivals_fd = arrivals
         record.departures_fd = departures_fd
         record.still_fd = self._still_fd
-        record.poll_nsec = record.poll_now_nsec = poll_nsec
+        record.is_polling = int(poll_nsec > 0)
+        record.poll_nsec = record.poll_now_nsec = max(poll_nsec, GLANCE_NSEC)
         base = ctypes.addressof(self._memory)
         record.zeroes = base + Memory.zeroes.offset
         record.msghdr = base + Memory.msghdr.offset
@@ -70,6 +73,7 @@ class PortThread(threading.Thread):
     def give(self, connection: int) -> None:
         """Hands a connection over, by its record's address."""
         os.write(self._arrivals, connection.to_bytes(8, "little"))
+        self._interrupt()
 
     def stop(self) -> None:
         """No connection is read any more; the thread ends when all is answered, or cannot be."""
@@ -78,6 +82,12 @@ class PortThread(threading.Thread):
 
     def wake(self) -> None:
         os.eventfd_write(self.queue.wake_fd, 1)
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Ends its wait for a lone client: it looks at all that has happened."""
+        if self.record.is_hearing:
+            interrupt(self)
 
     # --- C: blk_mq_freeze_queue --------------------------------------------------------------------------------
     def freeze(self) -> None:

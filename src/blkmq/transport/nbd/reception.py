@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blkmq.native.interrupt import can_interrupt
 from blkmq.transport.nbd.command import NR_COMMANDS, CommandRecord
 from blkmq.transport.nbd.connection import ConnectionRecord
 from blkmq.transport.nbd.export import ExportRecord
@@ -28,7 +29,9 @@ HANDSHAKE_SEC = 30.0  #: a client that has not chosen an export by then is turne
 OUTPUT_BYTES_MAX = 1 << 20  #: of replies to options that a client does not read
 ACCEPT_PAUSE_SEC = 0.1  #: when there are no file descriptors left
 READ_BYTES = 64 << 10
-LONE_WAIT_USEC = 5_000  #: how long a port may wait for its only client before it sees what else has happened
+# How long a port may wait for its only client before it sees what else has happened, if it cannot be interrupted or
+# the interruption comes too early.  The kernel sets a clock for each brief wait; long ones share one.
+LONE_WAIT_USEC, BRIEF_WAIT_USEC = 300_000, 5_000
 
 
 class ConnectionMemory(ctypes.Structure):
@@ -223,7 +226,10 @@ class Reception(threading.Thread):
         self._guests.discard(guest)
         self._selector.unregister(guest.socket)
         guest.socket.setblocking(True)  # MSG_DONTWAIT says where it does not wait
-        guest.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, LONE_WAIT_USEC))
+        wait_usec = LONE_WAIT_USEC if can_interrupt() else BRIEF_WAIT_USEC
+        guest.socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", *divmod(wait_usec, 1_000_000))
+        )
         memory = ConnectionMemory()
         connection = memory.connection
         connection.fd = guest.socket.fileno()

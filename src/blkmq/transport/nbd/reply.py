@@ -251,8 +251,12 @@ def send_replies(port: PortRecord, connection: ConnectionRecord) -> int:
         if connection.midway != 0 and connection.midway != connection.replies_head:
             return 0
         total = gather(port, connection)
-        if msghdr_at(port.msghdr, 0).nr_iovecs == 1:  # quicker as such
-            sent = send_now(connection.fd, iovec_at(port.iovecs, 0).address, total)
+        wanted = total
+        if connection.is_awaited != 0 and total > HEAD_BYTES_MAX:
+            wanted = head_bytes(connection)  # the client wakes while its data follows
+        connection.is_awaited = 0
+        if wanted < total or msghdr_at(port.msghdr, 0).nr_iovecs == 1:
+            sent = send_now(connection.fd, iovec_at(port.iovecs, 0).address, wanted)
         else:
             sent = sendmsg_now(connection.fd, port.msghdr)
         port.nr_sends = port.nr_sends + 1
@@ -276,7 +280,7 @@ def send_replies(port: PortRecord, connection: ConnectionRecord) -> int:
                 return connection.midway
             connection.midway = 0
             free_command(port, connection, command)
-        if sent < total:
+        if sent < wanted:
             want_out(port, connection, 1)
             return 0
     return 0

@@ -13,7 +13,7 @@ from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.dispatch.tags import nr_in_flight
 from blkmq.mq.integer import S64_MAX
-from blkmq.native.atomic import atomic_load
+from blkmq.native.atomic import atomic_load, atomic_store
 from blkmq.native.clock import drain, monotonic_nsec
 from blkmq.native.hot import hot
 from blkmq.native.socket import (
@@ -40,7 +40,7 @@ from blkmq.transport.nbd.receive import receive
 from blkmq.transport.nbd.reply import want_out
 
 WAKE, ARRIVALS = 0, 1  #: what the queue's eventfd and the pipe are registered with; connections: their address
-POLL_MIN_NSEC = 1_000
+POLL_MIN_NSEC = 1_000  #: shorter looks are none, until a short sleep shows that one would have found something
 NR_LONE_LOOKS = 32  #: receives from a lone client between two looks at all that may happen
 
 
@@ -89,7 +89,9 @@ def hear(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, lone: in
     connection = connection_at(lone, 0)
     connection.readable = 1
     connection.may_wait = may_wait
+    atomic_store(port, "is_hearing", may_wait)
     receive(port, tag_set, queue, connection)
+    atomic_store(port, "is_hearing", 0)
     connection.may_wait = 0
     port.lone_looks = port.lone_looks + 1
     give_back(port, connection)
@@ -106,6 +108,8 @@ def look_at_all(port: PortRecord, queue: HwQueueRecord) -> bool:
 @hot
 def poll(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, lone: int) -> bool:
     """Looks busily for a while; a look that finds nothing halves the next, one that does restores it."""
+    if port.poll_now_nsec < POLL_MIN_NSEC:
+        return False
     end = monotonic_nsec() + port.poll_now_nsec
     while True:
         if lone != 0 and port.lone_looks < NR_LONE_LOOKS:
@@ -116,7 +120,7 @@ def poll(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, lone: in
             port.poll_now_nsec = port.poll_nsec
             return True
         if monotonic_nsec() >= end:
-            port.poll_now_nsec = max(port.poll_now_nsec // 2, POLL_MIN_NSEC)
+            port.poll_now_nsec = port.poll_now_nsec // 2
             return False
 
 
@@ -124,18 +128,20 @@ def poll(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, lone: in
 def sleep(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, until_nsec: int) -> None:
     """Waits for the sockets, for the driver, or for the queue's next event."""
     lone = lone_connection(port, tag_set, queue) if until_nsec == S64_MAX else 0
-    if port.poll_nsec > 0 and poll(port, tag_set, queue, lone):
+    is_single = lone != 0 and port.nr_commands - port.commands_before == 1
+    if lone != 0:
+        port.commands_before = port.nr_commands + 0
+        connection_at(lone, 0).is_awaited = 1 if is_single and port.is_polling == 0 else 0
+    if poll(port, tag_set, queue, lone):
         return
-    begin = monotonic_nsec() if port.poll_nsec > 0 else 0
-    nr_new = port.nr_commands - port.commands_slept
-    port.commands_slept = port.nr_commands + 0
+    begin = monotonic_nsec()
     port.nr_sleeps = port.nr_sleeps + 1
     # A client that sends one request at a time waits for each.  Others give us more at once if we wake a little later.
-    if lone == 0 or nr_new != 1 or port.lone_looks >= NR_LONE_LOOKS:
+    if not is_single or port.lone_looks >= NR_LONE_LOOKS:
         sleep_for_all(port, tag_set, queue, until_nsec)
     elif not hear(port, tag_set, queue, lone, 1):
         port.lone_looks = NR_LONE_LOOKS
-    if begin != 0 and monotonic_nsec() - begin < port.poll_nsec:
+    if monotonic_nsec() - begin < port.poll_nsec:
         port.poll_now_nsec = port.poll_nsec  # a busy look would have seen it
 
 
