@@ -47,7 +47,7 @@ def wait_in_socket(door: Door, client: NbdClient) -> None:
         client.read(0, 512)
         for _ in range(20):
             call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text().split()[0]
-            if thread.record.is_hearing and call == RECVFROM:
+            if thread.record.is_waiting and call == RECVFROM:
                 return
             pause.wait(0.001)
     pytest.fail("the port never waits for its lone client")

@@ -32,7 +32,7 @@ class PortRecord(Record):
     poll_nsec: s64  #: longest busy look at the sockets before sleeping
     poll_now_nsec: s64  #: the same, as the last looks have made it
     lone_looks: s64  #: receives from a lone client since the last look at all that may happen
-    is_hearing: s64  #: it waits for a lone client, and for nothing else
+    is_waiting: s64  #: it waits for a lone client, and for nothing else
     commands_before: s64  #: nr_commands when it last had nothing but a lone client to wait for
     stop_nsec: s64  #: * from when on unsent replies are given up; 0: in service
     frozen: s64  #: * number of the freeze: takes no tags, the tag set is about to change; 0: in service

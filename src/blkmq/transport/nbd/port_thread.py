@@ -86,7 +86,7 @@ class PortThread(threading.Thread):
 
     def _interrupt(self) -> None:
         """Ends its wait for a lone client: it looks at all that has happened."""
-        if self.record.is_hearing:
+        if self.record.is_waiting:
             interrupt(self)
 
     # --- C: blk_mq_freeze_queue --------------------------------------------------------------------------------

@@ -89,9 +89,9 @@ def hear(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, lone: in
     connection = connection_at(lone, 0)
     connection.readable = 1
     connection.may_wait = may_wait
-    atomic_store(port, "is_hearing", may_wait)
+    atomic_store(port, "is_waiting", may_wait)
     receive(port, tag_set, queue, connection)
-    atomic_store(port, "is_hearing", 0)
+    atomic_store(port, "is_waiting", 0)
     connection.may_wait = 0
     port.lone_looks = port.lone_looks + 1
     give_back(port, connection)
