@@ -31,7 +31,8 @@ our rate divided by that of the fastest peer of the cell; behind it is its 95 % 
 to {most} rounds, until the interval is within {narrow:.0%} of the median.
 
 The batching client (`bench/c/nbd_client.c`) sends all that it has to send at once, and is not the limit; fio's engine
-sends each request by itself, and mostly is.
+sends each request by itself, and mostly is. "Bare sockets" is `bench/c/bare_server.c`, which looks busily at one socket
+and knows nothing: no server can be faster on the machine.
 
 | cell | fastest peer | its requests/s | ours | ratio | 95 % interval | rounds | asked |
 |---|---|---:|---:|---:|---:|---:|---:|
@@ -98,6 +99,9 @@ def cells() -> Iterator[Cell]:
         for rw in ("read", "write"):
             title = f"null, 4 KiB {rw}, depth 1, {client} client, our door polling"
             yield Cell(title, 1.5, null_polling(rw, client_polls=polls))
+    for rw in ("read", "write"):
+        title = f"null, 4 KiB {rw}, depth 1, polling client, in our place bare sockets"
+        yield Cell(title, 0, null_polling(rw, client_polls=True, bare=True))
     for connections, asked in ((1, 5), (4, 10)):
         for rw in ("read", "write"):
             title = f"Python plugin, 4 KiB {rw}, depth 32, batching client, {connections} connections: compiled"
@@ -133,7 +137,7 @@ def write_cells(path: Path, only: str, console: Console) -> None:
             text += line + "\n"
             path.write_text(text)
     if not only:
-        text += "\n" + START_UP
+        text += "\n" + START_UP.format(title="Start-up, and at rest")
         for measurement in adding(NR_ROUNDS_ADDING):
             console.print(measurement.markdown())
             text += measurement.markdown() + "\n"

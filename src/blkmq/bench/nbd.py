@@ -33,7 +33,7 @@ from blkmq.mq.operations import Operations
 from blkmq.native.cache import cache_directory
 from blkmq.transport.nbd.loop_build import LoopBuild
 
-CLIENT = Path(__file__).parent / "c" / "nbd_client.c"
+C_SOURCES = Path(__file__).parent / "c"
 SIZE_MIB = 256
 MSEC = 300  #: of one measurement
 PATIENCE_SEC = 30.0
@@ -59,13 +59,13 @@ def pread(h, buf, offset, flags): time.sleep({WAIT_SEC})
 """
 
 
-def batching_client() -> Path:
-    """The client in C, compiled once."""
-    program = cache_directory() / "bench" / "nbd_client"
-    if not program.exists() or program.stat().st_mtime < CLIENT.stat().st_mtime:
-        program.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-pthread", "-o", program, CLIENT], check=True)
-    return program
+def program(name: str) -> Path:
+    """One of our programs in C, compiled once: the client that batches, the bare server."""
+    source, made = C_SOURCES / f"{name}.c", cache_directory() / "bench" / name
+    if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
+        made.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O2", "-pthread", "-o", made, source], check=True)
+    return made
 
 
 def on_cpus() -> tuple[list[str], list[str]]:
@@ -140,6 +140,11 @@ class NbdArena(AbstractContextManager["NbdArena"]):
              "--export", "type=nbd,id=disk,node-name=disk,name=,writable=on"],
         )  # fmt: skip
 
+    def bare(self) -> Path | None:
+        """The least that can answer: a server in C that looks busily at one socket."""
+        path = self._fresh()
+        return self._start(path, [str(program("bare_server")), str(path), str(SIZE_MIB << 20)])
+
     def file(self) -> Path:
         """A file full of data that is on its disk, and in the page cache."""
         file = self._directory / "disk.img"
@@ -188,7 +193,7 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         """Our client against a server; none if there is no such server."""
         if path is None:
             return []
-        words = [*self._on_client, batching_client(), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
+        words = [*self._on_client, program("nbd_client"), path, "", rw, block, depth, connections, SIZE_MIB << 20, MSEC]
         words += ["poll"] if polls else []
 
         def measure() -> float:
@@ -235,12 +240,18 @@ def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Conten
     return contenders
 
 
-def null_polling(rw: str, *, client_polls: bool) -> Callable[[NbdArena], list[Contender]]:
-    """Nothing behind the door: 4 KiB, depth 1; our door looks busily at its sockets, and the client may too."""
+def null_polling(rw: str, *, client_polls: bool, bare: bool = False) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door: 4 KiB, depth 1; our door looks busily at its sockets, and the client may too.
+
+    ``bare``: instead of ours, a server that does nothing else.
+    """
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
         servers = null_servers(arena, POLL_USEC)
+        if bare:
+            servers.popitem()
+            servers["bare sockets"] = arena.bare()
         return [
             one
             for name, path in servers.items()

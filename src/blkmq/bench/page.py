@@ -22,7 +22,7 @@ function pointer for `queue_rq`; it has no fuel, no handles with generations and
 
 """
 
-START_UP = """## Start-up and memory
+START_UP = """## {title}
 
 Each figure is from a process of its own.
 
@@ -38,7 +38,7 @@ def write_page(path: Path, nr_rounds: int, console: Console) -> None:
         comparison = compare(title, make, nr_rounds, lambda done, total: None)
         console.print(terminal_table(comparison))
         text += markdown(comparison) + "\n"
-    text += START_UP
+    text += START_UP.format(title="Start-up and memory")
     for measurement in [*start_up(max(nr_rounds // 2, 1)), *memory()]:
         console.print(measurement.markdown())
         text += measurement.markdown() + "\n"

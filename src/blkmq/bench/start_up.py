@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from blkmq.bench.nbd import batching_client
+from blkmq.bench.nbd import program
 
 IDLE_SEC = 10.0
 
@@ -124,7 +124,7 @@ def add_once(cache: str, idle_sec: float = 0) -> tuple[float, float]:
         device = json.loads(added.stdout)
         socket = device["uris"][0].partition("socket=")[2]
         subprocess.run(
-            [batching_client(), socket, "", "read", "4096", "1", "1", "65536", "1"],
+            [program("nbd_client"), socket, "", "read", "4096", "1", "1", "65536", "1"],
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -140,7 +140,7 @@ def add_once(cache: str, idle_sec: float = 0) -> tuple[float, float]:
 def adding(nr_rounds: int) -> list[Measurement]:
     """From the command line to a client's first I/O, and what a device costs that nobody uses."""
     cold, warm, used = [], [], []
-    batching_client()
+    program("nbd_client")
     for _ in range(nr_rounds):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
             cold.append(add_once(cache)[0])
