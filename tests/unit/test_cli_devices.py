@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -162,9 +163,28 @@ def test_what_a_killed_process_leaves_is_removed(runtime: RuntimeDirectory) -> N
             client.take(1 << 20)
     select.select([fd], [], [])
     os.close(fd)
+    told = run("list").stderr
+    assert re.fullmatch(
+        rf"note: ram_disk0 died \(process {added['pid']}\), and what it left is removed; its log ends with: .+\n", told
+    )
     assert names() == []
     assert list(runtime.path.iterdir()) == []
+    assert run("list").stderr == ""
     assert document("add", "ramdisk", *INTERPRETED)["name"] == "ram_disk0"
+
+
+def test_who_asks_for_a_dead_device_is_told_so(runtime: RuntimeDirectory) -> None:
+    added = document("add", "ramdisk", *INTERPRETED)
+    fd = os.pidfd_open(added["pid"])
+    os.kill(added["pid"], signal.SIGKILL)
+    select.select([fd], [], [])
+    os.close(fd)
+    assert "error: ram_disk0 died" in run("logs", "ram_disk0", code=1).stderr
+
+
+def test_a_device_that_is_removed_at_once_has_not_died(runtime: RuntimeDirectory) -> None:
+    document("add", "ramdisk", *INTERPRETED)
+    assert run("del", "--kill", "ram_disk0").stderr == ""
 
 
 def test_a_unit_is_told_when_clients_can_come(

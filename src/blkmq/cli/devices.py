@@ -48,7 +48,10 @@ def list_devices(as_json: bool) -> None:
 
     from blkmq.device.runtime_directory import RuntimeDirectory
 
-    devices = RuntimeDirectory().devices()
+    directory = RuntimeDirectory()
+    devices = directory.devices()
+    for told in directory.died.values():
+        echo_error(told, kind="note")
     if as_json:
         echo_json({"devices": [asdict(found) for found in devices]})
         return

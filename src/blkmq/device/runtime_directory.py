@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from blkmq.device.device_directory import FRESH_RECORD, RECORD, DeviceDirectory, strangers_of, take_lock
+from blkmq.device.device_directory import FRESH_RECORD, LOG, RECORD, DeviceDirectory, strangers_of, take_lock
 from blkmq.device.holder import holder_of
 from blkmq.mq.errors import BlkmqError, ConfigError
 from blkmq.transport.nbd.address import AddressError, UnixAddress
@@ -109,6 +109,8 @@ class RuntimeDirectory:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or default_path()
+        self.died: dict[str, str] = {}  #: what to tell of the dead devices that were removed, by name
+        self._ended: set[int] = set()  #: processes that were to end
 
     def make(self) -> None:
         """Makes the directory, mode 0700; one that others own or can write is refused."""
@@ -209,9 +211,14 @@ class RuntimeDirectory:
         """Removes what a dead process left, a socket elsewhere too."""
         if directory.has(fd):
             with contextlib.suppress(OSError, ValueError):
-                for socket in DeviceRecord.from_json((directory.path / RECORD).read_text()).sockets():
+                record = DeviceRecord.from_json((directory.path / RECORD).read_text())
+                for socket in record.sockets():
                     with contextlib.suppress(AddressError):
                         UnixAddress(socket).remove_stale()
+                if record.pid not in self._ended:
+                    last = (directory.path / LOG).read_text(errors="replace").splitlines()[-1:]
+                    told = f"{record.name} died (process {record.pid}), and what it left is removed"
+                    self.died[record.name] = "; its log ends with: ".join([told, *last])
             directory.remove()
 
     def find(self, name: str) -> DeviceRecord:
@@ -223,7 +230,7 @@ class RuntimeDirectory:
             if found.name == name:
                 raise DeviceError(found.trouble or f"{name} is still starting", hint="look again with `blkmq list`")
         names = ", ".join(found.name for found in devices) or "none"
-        raise DeviceError(f"no device {name!r} is in service", hint=f"in service: {names}")
+        raise DeviceError(self.died.get(name, f"no device {name!r} is in service"), hint=f"in service: {names}")
 
     def file(self, name: str, kind: str) -> Path:
         """A device's log, socket or record."""
@@ -254,6 +261,7 @@ class RuntimeDirectory:
             raise left
 
     def _end(self, name: str, pid: int, signal_number: int) -> None:
+        self._ended.add(pid)
         with contextlib.suppress(ProcessLookupError):
             fd = os.pidfd_open(pid)
             try:
