@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from blkmq.abi.blk_mq import BLK_MQ_F_BLOCKING
 from blkmq.compiler.frontend.records import records_of, snake_case, spelled_caller
@@ -67,6 +67,13 @@ if TYPE_CHECKING:
 #: What a callback fills in for its caller, and where.
 FILLED: dict[type, tuple[str, Any]] = {HdGeometry: ("geometry", GeometryView), UniqueId: ("unique_id", UniqueIdView)}
 
+KEPT = {TagSet, QueueLimits, *FILLED}
+#: Arguments that none of the entry's numbers is about.
+NUMBERLESS = {*KEPT, IoCompletionBatch}
+#: Slots whose callbacks fill in what they get.
+FILLING = {slot.number for slot in SLOTS if any(kind in KEPT for _, kind in slot.parameters)}
+
+Maker: TypeAlias = Callable[[Call, int], Any]
 R = TypeVar("R")
 
 _entry_numbers = itertools.count(-2, -1)
@@ -94,6 +101,16 @@ def is_of_none(error: BaseException) -> bool:
 def fills(cls: type[Operations], name: str) -> bool:
     """Whether a driver class defines a slot's method."""
     return callable(getattr(cls, name, None))
+
+
+def fresh(kind: Any) -> Maker:
+    """Makes what a callback fills in."""
+    return lambda call, number: kind()
+
+
+def plain(kind: Any) -> Maker:
+    """Makes a number, a truth, or a member of an enum."""
+    return lambda call, number: kind(number)
 
 
 class InterpretedDriver:
@@ -129,6 +146,8 @@ class InterpretedDriver:
         self._spare_calls: list[Call] = []  #: for visits
         self._is_gone = False
         self._thread_call = threading.local()
+        slots = [*(slot.number for slot in SLOTS if fills(cls, slot.name)), *self.timers]
+        self._arguments = {slot: self._makers(slot) for slot in slots}
         interpreted_entries[self.entry] = self._entry
 
     # --- what dispatch asks -------------------------------------------------------------------------------
@@ -283,9 +302,11 @@ class InterpretedDriver:
         try:
             method = self._method(self.drivers[call.disk_address], slot)
             fuel.frame.left_at = method.__code__.co_filename, method.__code__.co_firstlineno
-            arguments = self._arguments(call, slot, a, b, c)
+            numbers = (a, b, c)
+            arguments = [make(call, numbers[number]) for make, number in self._arguments[slot]]
             result = method(*arguments)
-            self._keep_filled(call, arguments)
+            if slot in FILLING:
+                self._keep_filled(call, arguments)
             return self._answer(call, slot, result)
         except DriverError as error:
             self._note(call, error.fault, error)
@@ -315,32 +336,24 @@ class InterpretedDriver:
     def _method(self, driver: Operations, slot: int) -> Any:
         return getattr(driver, self.slot_name(slot))
 
-    def _arguments(self, call: Call, slot: int, a: int, b: int, c: int) -> list[Any]:
-        """What the method gets, made from the entry's three numbers."""
-        if slot == QUEUE_RQ:
-            return [self.hctx(call, a), InterpretedRequest(self, b), c != 0]
-        if slot >= len(SLOTS):
-            return [InterpretedRequest(self, a)] if self.timers[slot][1] else []
-        arguments: list[Any] = []
-        words = iter((a, b, c))
+    def _makers(self, slot: int) -> list[tuple[Maker, int]]:
+        """How a slot's arguments are made: each by a function of the call and of one of the entry's numbers."""
+        make: dict[type, Maker] = {
+            TagSet: lambda call, _: self.running.configured.tag_set,
+            QueueLimits: lambda call, _: self.running.configured.limits[self._disk(call).index],
+            HwCtx: self.hctx,
+            Request: lambda call, rq: InterpretedRequest(self, rq),
+            RequestList: lambda call, first: InterpretedRequestList(self, first),
+            IoCompletionBatch: lambda call, _: IoCompletionBatch(),
+        }
+        if slot in self.timers:
+            return [(make[Request], 0)] if self.timers[slot][1] else []
+        makers: list[tuple[Maker, int]] = []
+        number = 0
         for _, kind in SLOTS[slot].parameters:
-            if kind is TagSet:
-                arguments.append(self.running.configured.tag_set)
-            elif kind is QueueLimits:
-                arguments.append(self.running.configured.limits[self._disk(call).index])
-            elif kind in FILLED:
-                arguments.append(kind())
-            elif kind is HwCtx:
-                arguments.append(self.hctx(call, next(words)))
-            elif kind is Request:
-                arguments.append(InterpretedRequest(self, next(words)))
-            elif kind is RequestList:
-                arguments.append(InterpretedRequestList(self, next(words)))
-            elif kind is IoCompletionBatch:
-                arguments.append(IoCompletionBatch())
-            else:
-                arguments.append(kind(next(words)))
-        return arguments
+            makers.append((make.get(kind) or (fresh(kind) if kind in FILLED else plain(kind)), number))
+            number += kind not in NUMBERLESS
+        return makers
 
     def _disk(self, call: Call) -> Disk:
         """The disk that a call is for."""

@@ -41,7 +41,7 @@ from blkmq.transport.nbd.reply import want_out
 
 WAKE, ARRIVALS = 0, 1  #: what the queue's eventfd and the pipe are registered with; connections: their address
 POLL_MIN_NSEC = 1_000  #: shorter looks are none, until a short sleep shows that one would have found something
-NR_LONE_LOOKS = 32  #: receives from a lone client between two looks at all that may happen
+NR_LONE_LOOKS = 128  #: receives from a lone client between two looks at all that may happen
 
 
 @hot
