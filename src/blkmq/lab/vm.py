@@ -185,7 +185,8 @@ def compose(machine: Machine, run: Path, command: str, shared: Sequence[Path]) -
     options = machine_options(machine, shared)
     initramfs = run / "initramfs"
     initramfs.unlink(missing_ok=True)
-    options += ["--script-sh", command, "--show-boot-console", "--verbose", "--save-initramfs", str(initramfs)]
+    options += ["--script-sh", command, "--show-boot-console", "--verbose"]
+    options += ["--force-initramfs", "--save-initramfs", str(initramfs)]
     done = subprocess.run(
         virtme(*options, "--dry-run", "--show-command"),
         stdin=subprocess.DEVNULL,
