@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from blkmq.lab.fetch import fetched
+from blkmq.lab.kernel import find_kernel
 from blkmq.lab.lab_error import LabError, LabExit
-from blkmq.lab.vm import virtme
+from blkmq.lab.vm import Machine, compose, virtme
 from tests.cli_runs import run_process
 
 DRIVER = """
@@ -66,6 +68,15 @@ def boot(*words: str, kernel: str = "7.3", code: int = 0) -> subprocess.Complete
 def kept(done: subprocess.CompletedProcess[str]) -> Path:
     """The directory of what a run has left."""
     return Path(re.findall(r"(/\S*/lab/runs/[^/\s]+)", done.stderr)[-1])
+
+
+def test_a_kernel_without_modules_boots_from_an_initramfs_too(tmp_path: Path) -> None:
+    here = fetched(find_kernel("7.3"))
+    if here is None:
+        pytest.skip("7.3 is not here: blkmq lab fetch 7.3")
+    alone = tmp_path / "vmlinuz-alone"
+    shutil.copyfile(here.vmlinuz, alone)
+    assert "-initrd" in compose(Machine(vmlinuz=alone), tmp_path, ["--script-sh", "true"], ())
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from blkmq.lab.kernel_log import KINDS, kind_of, reports
 LOGS = Path(__file__).parent / "logs"
 
 RECORDED = {
-    "warning": ["WARNING: WARNING: provoke.c:"],
-    "shift": ["UBSAN: UBSAN: shift-out-of-bounds in provoke.c:"],
+    "warning": ["WARNING: provoke.c:"],
+    "shift": ["UBSAN: shift-out-of-bounds in provoke.c:"],
     "refcount": ["corruption: refcount_t: addition on 0; use-after-free."],
     "hung": ["hung task: INFO: task provoked:"] * 3,
     "stall": ["RCU stall: rcu: INFO: rcu_preempt self-detected stall on CPU"],
@@ -137,6 +137,23 @@ def test_what_comes_after_a_report_is_seen() -> None:
 def test_a_panic_is_seen_behind_a_report_without_an_end() -> None:
     log = "[    1.0] WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2\n[    2.0] Kernel panic - not syncing: now\n"
     assert [report.kind for report in reports(log)] == ["WARNING", "panic"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("watchdog: CPU0: Watchdog detected hard LOCKUP on cpu 1", "lockup"),  # kernel/watchdog.c
+        ("NMI watchdog: Watchdog detected hard LOCKUP on cpu 1", "lockup"),  # the same, until 6.4
+        ("INFO: task my prog:123 blocked for more than 120 seconds.", "hung task"),
+        ("INFO: rcu_tasks detected stalls on tasks:", "RCU stall"),  # kernel/rcu/tasks.h
+        ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", "RCU stall"),  # kernel/rcu/tree_stall.h
+        ("traps: PANIC: double fault, error_code: 0x0", "Oops"),  # arch/x86/kernel/traps.c
+        ("alignment check: 0000 [#1] SMP", "Oops"),  # arch/x86/kernel/dumpstack.c, before 6.4 without "Oops: "
+        ("list_add double add: new=1, prev=1, next=2.", "corruption"),  # lib/list_debug.c
+    ],
+)
+def test_a_line_of_the_kernels_source(line: str, kind: str) -> None:
+    assert kind_of(line) == kind_of(f"[   12.345678] {line}") == kind
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,11 @@ import pytest
 
 from blkmq.cli.lab import EPILOG
 from blkmq.lab.directory import lab_directory
+from blkmq.lab.guest import environment
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.run import RUNS_KEPT, Limits, Outcome, Run, new_run_directory, run
-from blkmq.lab.vm import Machine
+from blkmq.lab.shell import judge
+from blkmq.lab.vm import Machine, compose
 from tests.lab.standin import play
 
 LONG = Limits(boot_sec=60, command_sec=60)
@@ -77,7 +79,61 @@ def test_a_report_in_the_kernels_log_fails_a_command_that_succeeds(
 ) -> None:
     outcome = Played(f"start; console '{WARNING}'; leave 0", tmp_path, monkeypatch).go()
     assert (outcome.exit_code, outcome.verdict) == (0, LabExit.KERNEL_LOG)
-    assert [str(report) for report in outcome.reports] == [f"WARNING: {WARNING}"]
+    assert [str(report) for report in outcome.reports] == [WARNING]
+
+
+def test_a_quiet_console_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = f"start; console 'BUG: seen twice'; cat $run/console.log >$run/dmesg.txt; echo '{WARNING}' >>$run/dmesg.txt"
+    outcome = Played(f"{part}; leave 0", tmp_path, monkeypatch).go()
+    assert outcome.verdict == LabExit.KERNEL_LOG
+    assert [report.headline for report in outcome.reports] == ["BUG: seen twice", WARNING]
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "a=b", "a:b", "ä"])
+def test_a_directory_that_no_guest_can_have(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play("leave 0", tmp_path, monkeypatch)
+    with pytest.raises(LabError, match=f"{name}: a guest cannot have it by that name"):
+        compose(Machine(vmlinuz=Path("/boot/vmlinuz")), tmp_path, [], [tmp_path / name])
+
+
+def test_who_does_not_read_ends_the_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = Played("start; while :; do echo more; done", tmp_path, monkeypatch)
+
+    def close(piece: bytes) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(played, "get_out", close)
+    with pytest.raises(BrokenPipeError):
+        played.go()
+
+
+def test_the_environment_goes_along_but_for_what_is_of_this_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DEBUG", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "BASH_FUNC_f%%"):
+        monkeypatch.setenv(name, "1")
+    passed = environment({"MORE": "2"})
+    assert (passed["DEBUG"], passed["MORE"], passed["HOME"]) == ("1", "2", os.environ.get("HOME", "/root"))
+    assert not {"XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "BASH_FUNC_f%%"} & set(passed)
+
+
+@pytest.mark.parametrize(
+    ("console", "own", "code"),
+    [
+        ("", "7", 7),
+        (WARNING, "0", LabExit.KERNEL_LOG),
+        (WARNING, "7", 7),
+        ("Kernel panic - not syncing: now", "", LabExit.PANIC),
+        ("", "", 0),  # Ctrl-A x
+    ],
+)
+def test_how_a_shell_ends(console: str, own: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "console.log").write_text(f"[    1.000000] {console}\r\n")
+    if own:
+        (tmp_path / "exit_code").write_text(f"{own}\n")
+    told: list[str] = []
+    assert judge(tmp_path, told.append) == code
+    assert told[-1].endswith(str(tmp_path))
+    assert (len(told) == 2) is bool(console)
+    assert console in (tmp_path / "dmesg.txt").read_text()
 
 
 def test_a_report_does_not_hide_the_commands_own_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +144,7 @@ def test_a_report_does_not_hide_the_commands_own_failure(tmp_path: Path, monkeyp
 def test_a_panic(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part += "console 'Kernel panic - not syncing: sysrq triggered crash'; exit 0"
     assert "sysrq triggered crash" in Played(part, tmp_path, monkeypatch).fails(LabExit.PANIC).text
+    assert "sysrq triggered crash" in (tmp_path / "run/dmesg.txt").read_text()
 
 
 def test_a_boot_that_the_emulator_spoils_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

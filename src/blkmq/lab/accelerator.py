@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from blkmq.lab.directory import lab_directory, locked
+from blkmq.lab.tool import program
 from blkmq.mq.errors import BlkmqError
 from blkmq.native.cache import cache_directory
 
@@ -44,7 +45,7 @@ def remembered() -> bool | None:
 def _asked() -> list[str]:
     """What the answer depends on."""
     try:
-        told = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=False)
+        told = subprocess.run([program("qemu-system-x86_64"), "--version"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return []
     return [platform.release(), told.stdout.partition("\n")[0]]
@@ -52,8 +53,8 @@ def _asked() -> list[str]:
 
 def _probe(vmlinuz: Path) -> bool:
     command = [
-        "setpriv", "--pdeathsig", "KILL", "--",
-        "qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "512M", "-nodefaults", "-no-reboot",
+        program("setpriv"), "--pdeathsig", "KILL", "--",
+        program("qemu-system-x86_64"), "-accel", "kvm", "-cpu", "host", "-m", "512M", "-nodefaults", "-no-reboot",
         "-display", "none", "-serial", "stdio", "-kernel", str(vmlinuz), "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
     try:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,9 @@ from blkmq.lab.tool import SYSTEM_PATH
 
 #: Programs that stand before the guest's own while it starts.
 GUEST_BIN = Path(__file__).parent / "guest_bin"
-#: Of the environment here, what a command in the guest gets.
-PASSED_ON = ("LANG", "LC_ALL", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "PYTHONPATH", "CI")
-PREFIXES_PASSED_ON = ("BLKMQ_", "HYPOTHESIS_", "NUMBA_")
+#: Of the environment here, what means nothing in a guest, or something else: sockets, terminals, places of a session.
+LEFT_OUT = {"_", "PWD", "OLDPWD", "SHLVL", "TMPDIR", "DISPLAY", "NOTIFY_SOCKET", "MAKEFLAGS"}
+PREFIXES_LEFT_OUT = ("XDG_", "DBUS_", "SSH_", "WAYLAND_", "LISTEN_")
 
 STARTED = "started"  #: made when the command begins
 DMESG = "dmesg.txt"
@@ -54,7 +55,9 @@ exit $code
 def environment(more: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command in the guest."""
     passed = {
-        name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PREFIXES_PASSED_ON)
+        name: value
+        for name, value in os.environ.items()
+        if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in LEFT_OUT and not name.startswith(PREFIXES_LEFT_OUT)
     }
     path = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}".strip(":")
     home = os.environ.get("HOME", "/root")

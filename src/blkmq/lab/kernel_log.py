@@ -16,7 +16,10 @@ KINDS: dict[str, str] = {
     "KFENCE": r"BUG: KFENCE: ",
     "KCSAN": r"BUG: KCSAN: ",
     "sleeping in atomic context": r"BUG: (?:sleeping function called from invalid context|scheduling while atomic)",
-    "lockup": r"(?:watchdog: )?BUG: (?:soft|hard) lockup|BUG: workqueue lockup|[Ww]atchdog detected hard LOCKUP",
+    "lockup": (
+        r"(?:watchdog: )?BUG: (?:soft|hard) lockup|BUG: workqueue lockup"
+        r"|(?:(?:NMI )?watchdog: )?(?:CPU\d+: )?Watchdog detected hard LOCKUP"
+    ),
     "lockdep": (
         r"WARNING: (?:possible (?:circular|recursive) locking|possible irq lock inversion|inconsistent lock state"
         r"|bad unlock balance|held lock freed|lock held (?:when returning|at exit)|suspicious RCU usage"
@@ -24,15 +27,15 @@ KINDS: dict[str, str] = {
         r"|\[ BUG: Invalid wait context \]|DEBUG_LOCKS_WARN_ON|BUG: MAX_LOCK|INFO: trying to register non-static key"
         r"|INFO: lockdep is turned off"
     ),
-    "hung task": r"INFO: task \S+ blocked (?:for more than|in I/O wait for more than) \d+ seconds",
-    "RCU stall": r"(?:rcu: )?INFO: \S+ (?:self-)?detected (?:expedited )?stalls? on CPU",
+    "hung task": r"INFO: task .+:\d+ blocked (?:for more than|in I/O wait for more than) \d+ seconds",
+    "RCU stall": r"(?:rcu: )?INFO: \S+ (?:self-)?detected (?:expedited )?stalls?(?: on (?:CPU|tasks)|, but)",
     "UBSAN": r"UBSAN: ",
     "kmemleak": r"kmemleak: \d+ new suspected memory leaks",
-    "corruption": r"(?:list_(?:add|del)|slab) corruption|BUG \S+ \(.*\): |refcount_t: ",
+    "corruption": r"list_(?:add|del) corruption|list_add double add|[Ss]lab corruption|BUG \S+ \(.*\): |refcount_t: ",
     "WARNING": r"WARNING: ",
     "Oops": (
         r"BUG: (?:unable to handle|kernel NULL pointer)|Oops: |Oops\[|general protection fault|kernel BUG at "
-        r"|Unable to handle kernel|stack segment: |divide error: |invalid opcode: |int3: "
+        r"|Unable to handle kernel|(?:traps: )?PANIC: double fault|[a-z][a-z ]+: [0-9a-f]{4} \[#\d+\]"
     ),
     "BUG": r"BUG: ",
 }
@@ -47,6 +50,8 @@ _RULE = re.compile(_STAMP + r"={20,}$")
 _TO_RULE = {"KASAN", "KFENCE", "KCSAN"}
 #: Kinds that come with "cut here" before and "end trace" after.
 _TO_TRACE = {"WARNING", "Oops", "UBSAN", "panic", "corruption"}
+#: Kinds that may be a line and no more.
+_PLAIN = {"WARNING", "BUG"}
 _MAX_LINES = 150  #: of one report that shows no end
 
 
@@ -60,7 +65,7 @@ class Report:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.headline}"
+        return self.headline if self.headline.startswith(self.kind) else f"{self.kind}: {self.headline}"
 
 
 def reports(log: str) -> list[Report]:
@@ -89,12 +94,16 @@ def _end_of(kind: str, lines: list[str], begin: int) -> int:
     """The line after a report's last one."""
     ends = [_END_TRACE] if kind in _TO_TRACE else [_RULE] if kind in _TO_RULE else [_END_TASK, _END_TRACE]
     last = min(len(lines), begin + _MAX_LINES)
+    is_traced = False
     for number in range(begin + 1, last):
+        is_traced = is_traced or "Call Trace:" in lines[number]
         if any(end.match(lines[number]) for end in ends):
             return number + 1
         if _CUT_HERE.match(lines[number]) and kind not in _TO_RULE:
             return number
         other = kind_of(lines[number])
         if other == "panic" or {kind, other} <= STALLS:  # each CPU may speak of the same stall
+            return number
+        if kind in _PLAIN and other not in (None, kind) and not is_traced:  # it said no more than a line
             return number
     return last

@@ -88,15 +88,21 @@ class Run:
             {**self.variables, ARTIFACTS_VARIABLE: str(self.artifacts), "BLKMQ_CACHE_DIR": str(cache)}
         )
         inner, outer = self.directory / "command.sh", self.directory / "guest.sh"
+        inner.touch(mode=0o600)  # the environment may have secrets
         inner.write_text(command_script(command, self.directory, working_directory, variables))
         shared = [self.directory, cache / "numba"]
         outer.write_text(enter(["sh", str(inner)], shared))
         return Vm(self.machine, self.directory, outer, shared=shared, stdin=self.stdin)
 
     def watch(self, vm: Vm) -> Outcome:
-        """Waits for the command's end; :class:`LabError` if it is not the command that ends the guest."""
+        """Waits for the command's end; :class:`LabError` if it is not the command that ends the guest.
+
+        An OSError if what the command writes cannot be passed on.
+        """
         while (ended := vm.wait(LOOK_EVERY_SEC)) is None:
             self.look(vm)
+            if vm.unheard is not None:
+                raise vm.unheard
         self.look(vm)
         return self.judge(vm, ended)
 
@@ -129,6 +135,8 @@ class Run:
     def judge(self, vm: Vm, qemu_exit_code: int) -> Outcome:
         """What a guest's end means."""
         found = self.complaints(vm.console())
+        told = {report.headline for report in found}
+        found += [report for report in self.complaints(self.dmesg()) if report.headline not in told]
         exit_code = vm.exit_code()
         if any(report.kind == "panic" for report in found):
             raise self.failure(vm, LabExit.PANIC, "the guest's kernel panicked")
@@ -141,6 +149,13 @@ class Run:
             raise self.failure(vm, LabExit.VM_BROKE, "the guest ended before it reached the command")
         raise self.failure(vm, LabExit.POWERED_OFF, "the guest was switched off before the command had ended")
 
+    def dmesg(self) -> str:
+        """What the kernel had said when the command ended: more than on a console that was made quiet."""
+        try:
+            return (self.directory / DMESG).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
     def complaints(self, log: str) -> list[Report]:
         """The reports in a log that are the guest's own fault: not stalls, if this machine has stood still."""
         return [report for report in reports(log) if not (self.stood_still_sec and report.kind in STALLS)]
@@ -152,6 +167,8 @@ class Run:
     def failure(self, vm: Vm, code: LabExit, text: str) -> LabError:
         """An error with what the kernel said: its reports, else its last lines."""
         log = vm.console()
+        if not (self.directory / DMESG).exists():  # the guest had no time for it
+            (self.directory / DMESG).write_text(log)
         found = self.complaints(log)
         said = "\n\n".join(report.text for report in found) or "\n".join(log.splitlines()[-TAIL_LINES:])
         return LabError(code, f"{text}\n{said}".rstrip(), hint=f"the whole console: {self.directory / CONSOLE}")

@@ -3,27 +3,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blkmq.lab.guest import enter, environment, exports
+from blkmq.lab.guest import DMESG, enter, environment, exports
+from blkmq.lab.kernel_log import reports
+from blkmq.lab.lab_error import LabExit
 from blkmq.lab.run import ARTIFACTS_VARIABLE
-from blkmq.lab.vm import Machine, machine_options, virtme, virtme_environment
+from blkmq.lab.tool import program
+from blkmq.lab.vm import CONSOLE, Machine, compose, shell_options
 from blkmq.native.cache import cache_directory
 
+EXIT_CODE = "exit_code"
+SHELL = """\
+{exports}
+cd {directory}
+bash -i
+echo $? >{run}/{exit_code}
+dmesg >{run}/{dmesg}
+"""
 
-def shell(machine: Machine, directory: Path, working_directory: Path) -> int:
-    """Boots a guest with a shell on this terminal; returns when that ends."""
+
+def shell(machine: Machine, directory: Path, working_directory: Path, say: Callable[[str], None]) -> int:
+    """Boots a guest with a shell on this terminal; when that ends, its exit code, unless the kernel complained."""
     artifacts, cache = directory / "artifacts", cache_directory()
     artifacts.mkdir()
     (cache / "numba").mkdir(exist_ok=True)
     variables = environment({ARTIFACTS_VARIABLE: str(artifacts), "BLKMQ_CACHE_DIR": str(cache)})
     shared = [directory, cache / "numba"]
-    inner, program = directory / "shell.sh", directory / "enter"
-    inner.write_text(f"{exports(variables)}\ncd {shlex.quote(str(working_directory))}\nexec bash -i\n")
-    program.write_text("#!/bin/bash\n" + enter(["bash", str(inner)], shared))
-    program.chmod(0o755)
-    options = machine_options(machine, shared)
-    done = subprocess.run(virtme(*options, "--shell", str(program)), env=virtme_environment(directory), check=False)
-    return done.returncode
+    inner, start = directory / "shell.sh", directory / "enter"
+    inner.touch(mode=0o600)  # the environment may have secrets
+    inner.write_text(
+        SHELL.format(
+            exports=exports(variables),
+            directory=shlex.quote(str(working_directory)),
+            run=shlex.quote(str(directory)),
+            exit_code=EXIT_CODE,
+            dmesg=DMESG,
+        )
+    )
+    start.write_text("#!/bin/bash\n" + enter(["bash", str(inner)], shared))
+    start.chmod(0o755)
+    boot(compose(machine, directory, shell_options(start), shared))
+    return judge(directory, say)
+
+
+def boot(words: Sequence[str]) -> None:
+    """Runs QEMU on this terminal until the guest ends."""
+    with terminal_as_it_was():
+        subprocess.run([program("setpriv"), "--pdeathsig", "KILL", "--", *words], check=False)
+
+
+@contextlib.contextmanager
+def terminal_as_it_was() -> Iterator[None]:
+    """Restores the terminal's modes: a QEMU that is killed does not."""
+    settings = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, settings)
+
+
+def judge(directory: Path, say: Callable[[str], None]) -> int:
+    """What a shell's end means; tells what the kernel complained of, and where all is kept."""
+    (directory / "initramfs").unlink(missing_ok=True)
+    console, dmesg = directory / CONSOLE, directory / DMESG
+    log = console.read_text(errors="replace").replace("\r", "") if console.exists() else ""
+    if not dmesg.exists():  # the guest had no time for it
+        dmesg.write_text(log)
+    found = reports(log)
+    for report in found:
+        say(f"the kernel's log has a report: {report}\n{report.text}")
+    say(f"console, dmesg and artifacts: {directory}")
+    if any(report.kind == "panic" for report in found):
+        return LabExit.PANIC
+    exit_code = directory / EXIT_CODE
+    own = int(exit_code.read_text()) if exit_code.exists() else 0
+    return own or (LabExit.KERNEL_LOG if found else 0)

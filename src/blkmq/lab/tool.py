@@ -70,6 +70,11 @@ def require(purpose: str) -> None:
         raise LabError(LabExit.TOOL_MISSING, f"there is no {tool.program} on this machine", hint=hint)
 
 
+def program(name: str) -> str:
+    """Where a program is that :func:`require` has found; its name, if it is not here."""
+    return shutil.which(name, path=search_path()) or name
+
+
 def virtme_run() -> Path:
     """virtme-ng's lower half, which starts one guest; it is a Python package of ours."""
     program = Path(sys.executable).with_name("virtme-run")

@@ -17,18 +17,19 @@ from typing import IO, Any
 from blkmq.lab.accelerator import DEVICE, kvm_boots
 from blkmq.lab.guest import GUEST_BIN, ROOT_TAG
 from blkmq.lab.lab_error import LabError, LabExit
-from blkmq.lab.tool import SYSTEM_PATH, require, search_path, virtme_run
+from blkmq.lab.tool import SYSTEM_PATH, program, require, search_path, virtme_run
 
 CPUS = 2
 MEMORY = "2G"
 CONSOLE = "console.log"
 #: An emulated CPU can be slow without being stuck.
 PATIENCE = ("watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60")
+SHAREABLE = re.compile(r"[A-Za-z0-9_/.+-]+")  #: paths of directories that a guest may write to
 #: What virtme-ng's root needs to be writable: where the kernel looks for its modules.
 OVERLAID = "/usr/lib"
 
 # Where virtme-ng sends the guest's console, which we keep apart from the command's own words.
-_CONSOLE_CHARDEV = "file,id=console,path=/proc/self/fd/2"
+_CONSOLE = "path=/proc/self/fd/2"
 _EXIT_CODE_CHARDEV = re.compile(r"^file,id=ret,path=(.+)$")
 
 
@@ -58,17 +59,18 @@ class Vm:
     ) -> None:
         """Boots.  ``run`` takes the console; the guest may write to the directories in ``shared``."""
         self.run = run
-        command = compose(machine, run, f"exec sh {shlex.quote(str(script))}", shared)
+        command = compose(machine, run, command_options(f"exec sh {shlex.quote(str(script))}"), shared)
         self._exit_code_file = next(Path(found[1]) for word in command if (found := _EXIT_CODE_CHARDEV.match(word)))
         (run / "qemu.txt").write_text(shlex.join(command) + "\n")
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            [program("setpriv"), "--pdeathsig", "KILL", "--", *command],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us, who then end it
         )
         self._pumps: list[threading.Thread] = []
+        self.unheard: OSError | None = None  #: why nobody takes what the command writes any more
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -92,7 +94,11 @@ class Vm:
     def _start_pump(self, stream: IO[bytes], sink: Callable[[bytes], object]) -> None:
         def work() -> None:
             while piece := read():
-                sink(piece)
+                try:
+                    sink(piece)
+                except OSError as error:
+                    self.unheard = error
+                    return
 
         def read() -> bytes:
             try:
@@ -151,9 +157,9 @@ class Vm:
 
 def virtme(*options: str) -> list[str]:
     """A command line of virtme-ng's; :class:`LabError` if this machine cannot boot a guest."""
-    program = virtme_run()
+    runner = virtme_run()
     require("boot")
-    return [str(program), *options]
+    return [str(runner), *options]
 
 
 def machine_options(machine: Machine, shared: Sequence[Path]) -> list[str]:
@@ -164,6 +170,9 @@ def machine_options(machine: Machine, shared: Sequence[Path]) -> list[str]:
         options.append("--disable-kvm")
     options += ["--overlay-rwdir", OVERLAID]
     for path in shared:
+        if not SHAREABLE.fullmatch(str(path)):  # it is in the kernel's command line
+            hint = "only ASCII letters, digits and _ . + - are possible: choose another directory"
+            raise LabError(LabExit.VM_BROKE, f"{path}: a guest cannot have it by that name", hint=hint)
         options += ["--rwdir", str(path)]
     # Found before the guest's own programs while it starts; see guest_bin.
     arguments = [f"PATH={GUEST_BIN}:{SYSTEM_PATH}", "audit=0", *machine.kernel_arguments]
@@ -180,13 +189,11 @@ def machine_options(machine: Machine, shared: Sequence[Path]) -> list[str]:
     return options
 
 
-def compose(machine: Machine, run: Path, command: str, shared: Sequence[Path]) -> list[str]:
-    """QEMU's command line for a guest that runs a shell command and then ends."""
-    options = machine_options(machine, shared)
+def compose(machine: Machine, run: Path, options: Sequence[str], shared: Sequence[Path]) -> list[str]:
+    """QEMU's command line for a guest that runs what ``options`` of virtme-ng say, its console in a file of ``run``."""
     initramfs = run / "initramfs"
     initramfs.unlink(missing_ok=True)
-    options += ["--script-sh", command, "--show-boot-console", "--verbose"]
-    options += ["--force-initramfs", "--save-initramfs", str(initramfs)]
+    options = [*machine_options(machine, shared), *options, "--force-initramfs", "--save-initramfs", str(initramfs)]
     done = subprocess.run(
         virtme(*options, "--dry-run", "--show-command"),
         stdin=subprocess.DEVNULL,
@@ -195,12 +202,23 @@ def compose(machine: Machine, run: Path, command: str, shared: Sequence[Path]) -
         check=False,
         env=virtme_environment(run),
     )
-    lines = [line for line in done.stdout.splitlines() if _CONSOLE_CHARDEV in line]
+    lines = [line for line in done.stdout.splitlines() if _CONSOLE in line]
     if done.returncode or len(lines) != 1:
         told = (done.stderr or done.stdout).strip()
         raise LabError(LabExit.VM_BROKE, f"virtme-ng cannot boot {machine.vmlinuz}: {told}", hint="`blkmq doctor`")
-    console = f"file,id=console,path={run / CONSOLE}"
-    return [console if word == _CONSOLE_CHARDEV else word for word in shlex.split(lines[0])]
+    console = f"path={run / CONSOLE}"
+    return [word.replace(_CONSOLE, console) if word.startswith("file,") else word for word in shlex.split(lines[0])]
+
+
+def command_options(command: str) -> list[str]:
+    """virtme-ng's for a guest that runs a shell command and then ends."""
+    return ["--script-sh", command, "--show-boot-console", "--verbose"]
+
+
+def shell_options(program: Path) -> list[str]:
+    """virtme-ng's for a guest with a program on this terminal; all that its kernel says goes to the console."""
+    kernel = [f"--kopt={argument}" for argument in ("ignore_loglevel", "panic=-1")]
+    return ["--shell", str(program), *kernel, "--qemu-opt=-no-reboot"]
 
 
 def virtme_environment(run: Path) -> dict[str, str]:

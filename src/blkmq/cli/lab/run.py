@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,18 @@ import click
 
 from blkmq.cli.lab.machine_options import machine_options, make_machine, say
 
-SECONDS = click.FloatRange(0, min_open=True)
+
+class Seconds(click.FloatRange):
+    """A time that is more than none; not a number is no time."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds(0, min_open=True)
 
 
 @click.command(
@@ -53,20 +67,25 @@ def run(
     made, name = make_machine(**machine)
     directory = artifacts or new_run_directory(name)
     directory.mkdir(parents=True, exist_ok=True)
-    outcome = run_in_guest(
-        made,
-        command,
-        directory=directory,
-        limits=Limits(boot_sec=boot_timeout or BOOT_LIMIT_SEC[made.kvm], command_sec=timeout),
-        working_directory=Path.cwd(),
-        out=_writer(sys.stdout),
-        err=_writer(sys.stderr),
-        stdin=_stdin(),
-    )
+    try:
+        outcome = run_in_guest(
+            made,
+            command,
+            directory=directory,
+            limits=Limits(boot_sec=boot_timeout or BOOT_LIMIT_SEC[made.kvm], command_sec=timeout),
+            working_directory=Path.cwd(),
+            out=_writer(sys.stdout),
+            err=_writer(sys.stderr),
+            stdin=_stdin(),
+        )
+    except BrokenPipeError:  # as a program here would end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     for report in outcome.reports:
         say(f"the kernel's log has a report: {report}\n{report.text}")
+    own = f" (the command's: {outcome.exit_code})" if outcome.verdict != outcome.exit_code else ""
     say(
-        f"exit code {outcome.exit_code}; boot {outcome.boot_sec:.1f} s, command {outcome.command_sec:.1f} s; "
+        f"exit code {outcome.verdict}{own}; boot {outcome.boot_sec:.1f} s, command {outcome.command_sec:.1f} s; "
         f"{outcome.directory}"
     )
     return outcome.verdict

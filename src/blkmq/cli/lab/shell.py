@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from blkmq.cli.lab.machine_options import machine_options, make_machine
+from blkmq.cli.lab.machine_options import machine_options, make_machine, say
 
 
 @click.command(short_help="Boot a kernel and give a shell in it.")
@@ -17,7 +17,8 @@ from blkmq.cli.lab.machine_options import machine_options, make_machine
 def shell(**machine: Any) -> int:
     """Boot a kernel and give a shell in it, as root, in this directory and environment.
 
-    Its end ends the guest; Ctrl-A x ends it at once.
+    Its end ends the guest, and its exit code is the shell's; Ctrl-A x ends it at once. What the kernel has said is
+    kept, and judged as `blkmq lab run` does.
 
     \b
     Examples:
@@ -30,4 +31,4 @@ def shell(**machine: Any) -> int:
     if not sys.stdin.isatty():
         raise click.UsageError("a shell needs a terminal; for a script use `blkmq lab run -- COMMAND`")
     made, name = make_machine(**machine)
-    return shell_in_guest(made, new_run_directory(name), Path.cwd())
+    return shell_in_guest(made, new_run_directory(name), Path.cwd(), say)
