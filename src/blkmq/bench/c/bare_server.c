@@ -24,16 +24,17 @@ enum { REQUEST_BYTES = 28, REPLY_BYTES = 16, BUFFER_BYTES = 256 << 10 };
 
 static char in[BUFFER_BYTES], out[BUFFER_BYTES];
 
-static void read_all(int fd, void *at, size_t length)
+static int read_all(int fd, void *at, size_t length)
 {
 	while (length) {
 		ssize_t got = recv(fd, at, length, 0);
 
 		if (got <= 0)
-			exit(0);
+			return -1;
 		at = (char *)at + got;
 		length -= got;
 	}
+	return 0;
 }
 
 static void put16(char *at, uint16_t value) { value = htobe16(value); memcpy(at, &value, 2); }
@@ -54,7 +55,7 @@ static void answer_option(int fd, uint32_t option, uint32_t kind, const char *da
 	send(fd, reply, 20 + length, MSG_NOSIGNAL);
 }
 
-static void shake_hands(int fd, uint64_t size_bytes)
+static int shake_hands(int fd, uint64_t size_bytes)
 {
 	char greeting[18], head[16], info[12] = { 0 };
 
@@ -62,12 +63,13 @@ static void shake_hands(int fd, uint64_t size_bytes)
 	put64(greeting + 8, IHAVEOPT);
 	put16(greeting + 16, 3);
 	send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL);
-	read_all(fd, head, 4);
+	if (read_all(fd, head, 4))
+		return -1;
 	for (;;) {
-		read_all(fd, head, sizeof(head));
-		if (get32(head + 12) > sizeof(in))
-			exit(1);
-		read_all(fd, in, get32(head + 12));
+		if (read_all(fd, head, sizeof(head)) || get32(head + 12) > sizeof(in))
+			return -1;
+		if (read_all(fd, in, get32(head + 12)))
+			return -1;
 		if (get32(head + 8) == OPT_GO)
 			break;
 		answer_option(fd, get32(head + 8), REP_ERR_UNSUP, "", 0);
@@ -76,6 +78,7 @@ static void shake_hands(int fd, uint64_t size_bytes)
 	put16(info + 10, 1);
 	answer_option(fd, OPT_GO, REP_INFO, info, sizeof(info));
 	answer_option(fd, OPT_GO, REP_ACK, "", 0);
+	return 0;
 }
 
 static void serve(int fd)
@@ -123,8 +126,8 @@ int main(int argc, char **argv)
 		int fd = accept(listener, NULL, NULL);
 
 		if (fd >= 0) {
-			shake_hands(fd, strtoull(argv[2], NULL, 10));
-			serve(fd);
+			if (!shake_hands(fd, strtoull(argv[2], NULL, 10)))
+				serve(fd);
 			close(fd);
 		}
 	}

@@ -218,7 +218,9 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
     if not has_tag(port, queue) or port.waiting_head != 0:
         return NO_ROOM
     if is_large and kind == NBD_CMD_READ and connection.replies_head != 0:
-        return NO_ROOM  # the client has enough to read
+        # The client has enough to read.  But while its socket is full, the next data can be got.
+        if connection.wants_out == 0 or connection.nr_commands > 1:
+            return NO_ROOM
     room = min(nr_bytes, BIG_BYTES) if is_large else SMALL_BYTES
     if not may_take(port, connection, room) and (is_large or kind != NBD_CMD_WRITE):
         return NO_ROOM
