@@ -167,11 +167,16 @@ class Run:
     def failure(self, vm: Vm, code: LabExit, text: str) -> LabError:
         """An error with what the kernel said: its reports, else its last lines."""
         log = vm.console()
-        if not (self.directory / DMESG).exists():  # the guest had no time for it
-            (self.directory / DMESG).write_text(log)
+        keep_dmesg(self.directory, log)
         found = self.complaints(log)
         said = "\n\n".join(report.text for report in found) or "\n".join(log.splitlines()[-TAIL_LINES:])
         return LabError(code, f"{text}\n{said}".rstrip(), hint=f"the whole console: {self.directory / CONSOLE}")
+
+
+def keep_dmesg(directory: Path, console: str) -> None:
+    """What came over the console is what the kernel said, where the guest had no time to write more."""
+    if not (directory / DMESG).exists():
+        (directory / DMESG).write_text(console)
 
 
 def new_run_directory(kernel_name: str) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from blkmq.lab.guest import DMESG, enter, environment, exports
 from blkmq.lab.kernel_log import reports
 from blkmq.lab.lab_error import LabExit
-from blkmq.lab.run import ARTIFACTS_VARIABLE
+from blkmq.lab.run import ARTIFACTS_VARIABLE, keep_dmesg
 from blkmq.lab.tool import program
 from blkmq.lab.vm import CONSOLE, Machine, compose, shell_options
 from blkmq.native.cache import cache_directory
@@ -72,10 +72,9 @@ def terminal_as_it_was() -> Iterator[None]:
 def judge(directory: Path, say: Callable[[str], None]) -> int:
     """What a shell's end means; tells what the kernel complained of, and where all is kept."""
     (directory / "initramfs").unlink(missing_ok=True)
-    console, dmesg = directory / CONSOLE, directory / DMESG
+    console = directory / CONSOLE
     log = console.read_text(errors="replace").replace("\r", "") if console.exists() else ""
-    if not dmesg.exists():  # the guest had no time for it
-        dmesg.write_text(log)
+    keep_dmesg(directory, log)
     found = reports(log)
     for report in found:
         say(f"the kernel's log has a report: {report}\n{report.text}")
