@@ -217,10 +217,10 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
         return MORE if rx_room(port, connection, NBD_REQUEST_BYTES + nr_bytes) else NO_ROOM
     if not has_tag(port, queue) or port.waiting_head != 0:
         return NO_ROOM
-    if is_large and kind == NBD_CMD_READ and connection.replies_head != 0:
-        # The client has enough to read.  But while its socket is full, the next data can be got.
-        if connection.wants_out == 0 or connection.nr_commands > 1:
-            return NO_ROOM
+    # A client that has a large reply to read gets no other yet; but while its socket is full, the next data can be got.
+    has_enough = connection.replies_head != 0 and (connection.wants_out == 0 or connection.nr_commands > 1)
+    if is_large and kind == NBD_CMD_READ and has_enough:
+        return NO_ROOM
     room = min(nr_bytes, BIG_BYTES) if is_large else SMALL_BYTES
     if not may_take(port, connection, room) and (is_large or kind != NBD_CMD_WRITE):
         return NO_ROOM
