@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.lab.fetch import fetched
+from blkmq.lab.fetch import fetch
 from blkmq.lab.kernel import find_kernel
 from blkmq.lab.lab_error import LabError, LabExit
-from blkmq.lab.vm import Machine, compose, virtme
+from blkmq.lab.vm import Machine, command_options, compose, virtme
 from tests.cli_runs import run_process
 
 DRIVER = """
@@ -71,12 +71,10 @@ def kept(done: subprocess.CompletedProcess[str]) -> Path:
 
 
 def test_a_kernel_without_modules_boots_from_an_initramfs_too(tmp_path: Path) -> None:
-    here = fetched(find_kernel("7.3"))
-    if here is None:
-        pytest.skip("7.3 is not here: blkmq lab fetch 7.3")
+    here = fetch(find_kernel("7.3"), print)
     alone = tmp_path / "vmlinuz-alone"
     shutil.copyfile(here.vmlinuz, alone)
-    assert "-initrd" in compose(Machine(vmlinuz=alone), tmp_path, ["--script-sh", "true"], ())
+    assert "-initrd" in compose(Machine(vmlinuz=alone), tmp_path, command_options("true"), ())
 
 
 @pytest.mark.slow

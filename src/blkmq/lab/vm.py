@@ -28,8 +28,8 @@ SHAREABLE = re.compile(r"[A-Za-z0-9_/.+-]+")  #: paths of directories that a gue
 #: What virtme-ng's root needs to be writable: where the kernel looks for its modules.
 OVERLAID = "/usr/lib"
 
-# Where virtme-ng sends the guest's console, which we keep apart from the command's own words.
-_CONSOLE = "path=/proc/self/fd/2"
+# Where virtme-ng sends the guest's console, for a command and for a shell; we keep it apart from what these write.
+_CONSOLES = ("file,id=console,path=/proc/self/fd/2", "file,path=/proc/self/fd/2,id=dmesg")
 _EXIT_CODE_CHARDEV = re.compile(r"^file,id=ret,path=(.+)$")
 
 
@@ -202,12 +202,12 @@ def compose(machine: Machine, run: Path, options: Sequence[str], shared: Sequenc
         check=False,
         env=virtme_environment(run),
     )
-    lines = [line for line in done.stdout.splitlines() if _CONSOLE in line]
+    lines = [shlex.split(line) for line in done.stdout.splitlines() if any(console in line for console in _CONSOLES)]
     if done.returncode or len(lines) != 1:
         told = (done.stderr or done.stdout).strip()
         raise LabError(LabExit.VM_BROKE, f"virtme-ng cannot boot {machine.vmlinuz}: {told}", hint="`blkmq doctor`")
-    console = f"path={run / CONSOLE}"
-    return [word.replace(_CONSOLE, console) if word.startswith("file,") else word for word in shlex.split(lines[0])]
+    kept = f"path={run / CONSOLE}"
+    return [word.replace("path=/proc/self/fd/2", kept) if word in _CONSOLES else word for word in lines[0]]
 
 
 def command_options(command: str) -> list[str]:
