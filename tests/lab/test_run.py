@@ -19,7 +19,7 @@ from blkmq.lab.directory import lab_directory
 from blkmq.lab.guest import environment
 from blkmq.lab.lab_error import LabError, LabExit
 from blkmq.lab.run import RUNS_KEPT, Limits, Outcome, Run, new_run_directory, run
-from blkmq.lab.shell import judge
+from blkmq.lab.shell import judge, shell
 from blkmq.lab.vm import Machine, compose
 from tests.lab.standin import play
 
@@ -113,6 +113,31 @@ def test_the_environment_goes_along_but_for_what_is_of_this_session(monkeypatch:
     passed = environment({"MORE": "2"})
     assert (passed["DEBUG"], passed["MORE"], passed["HOME"]) == ("1", "2", os.environ.get("HOME", "/root"))
     assert not {"XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "BASH_FUNC_f%%"} & set(passed)
+
+
+def test_who_has_stopped_reading_when_the_command_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = Played("start; echo out; leave 0", tmp_path, monkeypatch)
+
+    def close(piece: bytes) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(played, "get_out", close)
+    with pytest.raises(BrokenPipeError):
+        played.go()
+
+
+def test_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; the part that bash plays in a guest is the stand-in's."""
+    play("grep -q 'bash -i' $run/command.sh && echo 5 >$run/exit_code", tmp_path, monkeypatch)
+    directory = tmp_path / "run"
+    directory.mkdir()
+    master, slave = os.openpty()
+    told: list[str] = []
+    with os.fdopen(master, "rb"), os.fdopen(slave) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert shell(Machine(vmlinuz=Path("/boot/vmlinuz")), directory, tmp_path, told.append) == 5
+    assert told == [f"console, dmesg and artifacts: {directory}"]
+    assert "Linux version 0" in (directory / "dmesg.txt").read_text()
 
 
 @pytest.mark.parametrize(

@@ -71,27 +71,11 @@ class Run:
     looked: float = field(default_factory=time.monotonic)
     stood_still_sec: float = 0.0
 
-    @property
-    def artifacts(self) -> Path:
-        """What the command wrote to keep."""
-        return self.directory / "artifacts"
-
     def boot(self, command: Sequence[str], working_directory: Path) -> Vm:
         """The guest, on its way to the command."""
-        self.artifacts.mkdir(parents=True, exist_ok=True)
-        for name in (STARTED, DMESG):  # of an earlier run in the same directory
-            (self.directory / name).unlink(missing_ok=True)
-        cache = cache_directory()
-        (cache / "numba").mkdir(exist_ok=True)
-        compileall.compile_dir(PACKAGE, quiet=2)  # a guest would do that at each boot, forty times slower
-        variables = environment(
-            {**self.variables, ARTIFACTS_VARIABLE: str(self.artifacts), "BLKMQ_CACHE_DIR": str(cache)}
-        )
-        inner, outer = self.directory / "command.sh", self.directory / "guest.sh"
-        inner.touch(mode=0o600)  # the environment may have secrets
-        inner.write_text(command_script(command, self.directory, working_directory, variables))
-        shared = [self.directory, cache / "numba"]
-        outer.write_text(enter(["sh", str(inner)], shared))
+        script, shared = prepare(self.directory, command, working_directory, self.variables)
+        outer = self.directory / "guest.sh"
+        outer.write_text(script)
         return Vm(self.machine, self.directory, outer, shared=shared, stdin=self.stdin)
 
     def watch(self, vm: Vm) -> Outcome:
@@ -101,8 +85,6 @@ class Run:
         """
         while (ended := vm.wait(LOOK_EVERY_SEC)) is None:
             self.look(vm)
-            if vm.unheard is not None:
-                raise vm.unheard
         self.look(vm)
         return self.judge(vm, ended)
 
@@ -171,6 +153,24 @@ class Run:
         found = self.complaints(log)
         said = "\n\n".join(report.text for report in found) or "\n".join(log.splitlines()[-TAIL_LINES:])
         return LabError(code, f"{text}\n{said}".rstrip(), hint=f"the whole console: {self.directory / CONSOLE}")
+
+
+def prepare(
+    directory: Path, command: Sequence[str], working_directory: Path, variables: Mapping[str, str]
+) -> tuple[str, list[Path]]:
+    """The shell script of a guest that runs a command, and the directories that it may write to."""
+    artifacts, cache = directory / "artifacts", cache_directory()
+    artifacts.mkdir(parents=True, exist_ok=True)
+    for name in (STARTED, DMESG):  # of an earlier run in the same directory
+        (directory / name).unlink(missing_ok=True)
+    (cache / "numba").mkdir(exist_ok=True)
+    compileall.compile_dir(PACKAGE, quiet=2)  # a guest would do that at each boot, forty times slower
+    variables = environment({**variables, ARTIFACTS_VARIABLE: str(artifacts), "BLKMQ_CACHE_DIR": str(cache)})
+    script = directory / "command.sh"
+    script.touch(mode=0o600)  # the environment may have secrets
+    script.write_text(command_script(command, directory, working_directory, variables))
+    shared = [directory, cache / "numba"]
+    return enter(["sh", str(script)], shared), shared
 
 
 def keep_dmesg(directory: Path, console: str) -> None:

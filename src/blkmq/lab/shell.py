@@ -11,43 +11,21 @@ import termios
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blkmq.lab.guest import DMESG, enter, environment, exports
 from blkmq.lab.kernel_log import reports
 from blkmq.lab.lab_error import LabExit
-from blkmq.lab.run import ARTIFACTS_VARIABLE, keep_dmesg
+from blkmq.lab.run import keep_dmesg, prepare
 from blkmq.lab.tool import program
-from blkmq.lab.vm import CONSOLE, Machine, compose, shell_options
-from blkmq.native.cache import cache_directory
+from blkmq.lab.vm import Machine, compose, console_of, shell_options
 
 EXIT_CODE = "exit_code"
-SHELL = """\
-{exports}
-cd {directory}
-bash -i
-echo $? >{run}/{exit_code}
-dmesg >{run}/{dmesg}
-"""
 
 
 def shell(machine: Machine, directory: Path, working_directory: Path, say: Callable[[str], None]) -> int:
     """Boots a guest with a shell on this terminal; when that ends, its exit code, unless the kernel complained."""
-    artifacts, cache = directory / "artifacts", cache_directory()
-    artifacts.mkdir()
-    (cache / "numba").mkdir(exist_ok=True)
-    variables = environment({ARTIFACTS_VARIABLE: str(artifacts), "BLKMQ_CACHE_DIR": str(cache)})
-    shared = [directory, cache / "numba"]
-    inner, start = directory / "shell.sh", directory / "enter"
-    inner.touch(mode=0o600)  # the environment may have secrets
-    inner.write_text(
-        SHELL.format(
-            exports=exports(variables),
-            directory=shlex.quote(str(working_directory)),
-            run=shlex.quote(str(directory)),
-            exit_code=EXIT_CODE,
-            dmesg=DMESG,
-        )
-    )
-    start.write_text("#!/bin/bash\n" + enter(["bash", str(inner)], shared))
+    command = ["sh", "-c", f"bash -i; echo $? >{shlex.quote(str(directory / EXIT_CODE))}"]
+    script, shared = prepare(directory, command, working_directory, {})
+    start = directory / "enter"
+    start.write_text(f"#!/bin/bash\n{script}")
     start.chmod(0o755)
     boot(compose(machine, directory, shell_options(start), shared))
     return judge(directory, say)
@@ -72,8 +50,7 @@ def terminal_as_it_was() -> Iterator[None]:
 def judge(directory: Path, say: Callable[[str], None]) -> int:
     """What a shell's end means; tells what the kernel complained of, and where all is kept."""
     (directory / "initramfs").unlink(missing_ok=True)
-    console = directory / CONSOLE
-    log = console.read_text(errors="replace").replace("\r", "") if console.exists() else ""
+    log = console_of(directory)
     keep_dmesg(directory, log)
     found = reports(log)
     for report in found:

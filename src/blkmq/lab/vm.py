@@ -70,7 +70,7 @@ class Vm:
             start_new_session=True,  # Ctrl-C is for us, who then end it
         )
         self._pumps: list[threading.Thread] = []
-        self.unheard: OSError | None = None  #: why nobody takes what the command writes any more
+        self._unheard: OSError | None = None  #: why nobody takes what the command writes any more
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -97,7 +97,7 @@ class Vm:
                 try:
                     sink(piece)
                 except OSError as error:
-                    self.unheard = error
+                    self._unheard = error
                     return
 
         def read() -> bytes:
@@ -111,13 +111,16 @@ class Vm:
         self._pumps.append(thread)
 
     def wait(self, seconds: float) -> int | None:
-        """QEMU's exit code, or None if it still runs after ``seconds``."""
+        """QEMU's exit code, or None if it still runs after ``seconds``; an OSError if nobody takes what it writes."""
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            return None
-        for thread in self._pumps:
-            thread.join()
+            code = None
+        else:
+            for thread in self._pumps:
+                thread.join()
+        if self._unheard is not None:
+            raise self._unheard
         return code
 
     def exit_code(self) -> int | None:
@@ -130,10 +133,7 @@ class Vm:
 
     def console(self) -> str:
         """All that the guest's kernel has said on its console."""
-        try:
-            return (self.run / CONSOLE).read_text(errors="replace").replace("\r", "")
-        except FileNotFoundError:
-            return ""
+        return console_of(self.run)
 
     def end(self) -> None:
         """Ends the guest, whatever it does."""
@@ -153,6 +153,14 @@ class Vm:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def console_of(run: Path) -> str:
+    """What a guest's kernel has said on the console that is kept in ``run``."""
+    try:
+        return (run / CONSOLE).read_text(errors="replace").replace("\r", "")
+    except FileNotFoundError:
+        return ""
 
 
 def virtme(*options: str) -> list[str]:
@@ -215,10 +223,10 @@ def command_options(command: str) -> list[str]:
     return ["--script-sh", command, "--show-boot-console", "--verbose"]
 
 
-def shell_options(program: Path) -> list[str]:
+def shell_options(start: Path) -> list[str]:
     """virtme-ng's for a guest with a program on this terminal; all that its kernel says goes to the console."""
     kernel = [f"--kopt={argument}" for argument in ("ignore_loglevel", "panic=-1")]
-    return ["--shell", str(program), *kernel, "--qemu-opt=-no-reboot"]
+    return ["--shell", str(start), *kernel, "--qemu-opt=-no-reboot"]
 
 
 def virtme_environment(run: Path) -> dict[str, str]:
