@@ -219,14 +219,19 @@ class NbdArena(AbstractContextManager["NbdArena"]):
         return [Contender(name, measure)]
 
 
-def null_servers(arena: NbdArena, poll_usec: int = 0) -> dict[str, Path | None]:
-    """Servers with nothing behind the door; ours has one hardware queue, as C null_blk unless asked for more."""
+def null_peers(arena: NbdArena) -> dict[str, Path | None]:
+    """Others' servers with nothing behind the door."""
     return {
         "nbdkit -t 1 null": arena.nbdkit("-t", "1", "null", f"size={SIZE_MIB}M"),
         "nbdkit -t 16 null": arena.nbdkit("-t", "16", "null", f"size={SIZE_MIB}M"),
         "qemu-storage-daemon null-co": arena.qemu(),
-        "null_blk, host": arena.driver(NullBlk(size=SIZE_MIB, irqmode=0), poll_usec=poll_usec),
     }
+
+
+def null_servers(arena: NbdArena, poll_usec: int = 0) -> dict[str, Path | None]:
+    """The same, and ours, which has one hardware queue, as C null_blk unless asked for more."""
+    own = arena.driver(NullBlk(size=SIZE_MIB, irqmode=0), poll_usec=poll_usec)
+    return {**null_peers(arena), "null_blk, host": own}
 
 
 def null_batching(rw: str, connections: int) -> Callable[[NbdArena], list[Contender]]:
@@ -248,10 +253,7 @@ def null_polling(rw: str, *, client_polls: bool, bare: bool = False) -> Callable
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = null_servers(arena, POLL_USEC)
-        if bare:
-            servers.popitem()
-            servers["bare sockets"] = arena.bare()
+        servers = {**null_peers(arena), "bare sockets": arena.bare()} if bare else null_servers(arena, POLL_USEC)
         return [
             one
             for name, path in servers.items()
