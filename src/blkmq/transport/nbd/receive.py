@@ -13,7 +13,7 @@ from blkmq.abi.nbd import (
 from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.native.big_endian import get_be16, get_be32, get_be64
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import copy_bytes
 from blkmq.native.socket import EAGAIN, EINTR, recv_now, recv_soon
 from blkmq.transport.nbd.buffer import (
@@ -192,6 +192,12 @@ def parse_all(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, con
     return MORE
 
 
+@hot_inline
+def has_enough(connection: ConnectionRecord) -> bool:
+    """Whether a client has replies to read before another large one: but if its socket is full, the data can be got."""
+    return connection.replies_head != 0 and (connection.wants_out == 0 or connection.nr_commands > 1)
+
+
 @hot
 def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connection: ConnectionRecord) -> int:
     """Takes one request off the receive buffer and starts it: DONE; MORE of it must come; or NO_ROOM for it."""
@@ -217,9 +223,7 @@ def parse(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, connect
         return MORE if rx_room(port, connection, NBD_REQUEST_BYTES + nr_bytes) else NO_ROOM
     if not has_tag(port, queue) or port.waiting_head != 0:
         return NO_ROOM
-    # A client that has a large reply to read gets no other yet; but while its socket is full, the next data can be got.
-    has_enough = connection.replies_head != 0 and (connection.wants_out == 0 or connection.nr_commands > 1)
-    if is_large and kind == NBD_CMD_READ and has_enough:
+    if is_large and kind == NBD_CMD_READ and has_enough(connection):
         return NO_ROOM
     room = min(nr_bytes, BIG_BYTES) if is_large else SMALL_BYTES
     if not may_take(port, connection, room) and (is_large or kind != NBD_CMD_WRITE):
