@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from blkmq.cli.lab import lab
+from blkmq.lab import own_kernel
 from blkmq.lab.fetch import kernel_directory
 from blkmq.lab.kernel import find_kernel, kernels
 from blkmq.lab.lab_error import LabExit
@@ -79,6 +80,18 @@ def test_no_kernel_image(tmp_path: Path) -> None:
     (tmp_path / "image").write_text("text")
     text = complaint("lab", "run", "--vmlinuz", tmp_path / "image", "--", "true", code=LabExit.VM_BROKE)
     assert "not a Linux kernel image" in text
+
+
+def test_modules_of_another_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_kernel, "_release", lambda _: "6.12.1-mine")
+    modules = tmp_path / "7.3.4-other"
+    modules.mkdir()
+    (modules / "modules.dep").touch()
+    (tmp_path / "image").touch()
+    own = "--vmlinuz", tmp_path / "image", "--modules", modules
+    text = complaint("lab", "run", *own, "--", "true", code=LabExit.VM_BROKE)
+    assert f"{modules}: not of {tmp_path / 'image'}, which is 6.12.1-mine" in text
+    assert "hint: give lib/modules/6.12.1-mine" in text
 
 
 def test_clean() -> None:
