@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blkmq import BlkStatus, HwCtx, ReqOp, Request
 from blkmq.abi import nbd
 from blkmq.drivers.loop import Loop
 from tests.transport.conftest import Serve
@@ -50,6 +51,33 @@ def test_many_at_once_over_two_connections(serve: Serve, path: Path) -> None:
         assert [client.receive(cookie).error for client, cookie in asked] == [0] * len(asked)
         assert one.ask(nbd.NBD_CMD_FLUSH).error == 0
         assert other.read(0, MIB) == data
+
+
+class HalfLoop(Loop):
+    """Reads of the second MiB end at once, without the file; those of the third by a timeout's hand, as it were."""
+
+    def queue_rq(self, hctx: HwCtx, rq: Request, is_last: bool) -> BlkStatus:
+        if rq.op == ReqOp.READ and rq.sector >= 2048:
+            rq.start()
+            if rq.sector >= 4096:
+                self.backing_file.read(rq, rq.sector << 9)
+            rq.end()
+            return BlkStatus.OK
+        return super().queue_rq(hctx, rq, is_last)
+
+
+def test_what_the_file_leaves_of_a_read_is_zeroes(serve: Serve, path: Path) -> None:
+    """Whatever the buffer held before, and though the file filled it: small and large reads, several requests."""
+    with NbdClient(serve(HalfLoop(backing_file=path)).uri) as client:
+        data = path.read_bytes()
+        for size in (512, 4096, 65536, MIB):
+            client.write(0, data[:size])
+            assert client.read(0, size) == data[:size]
+            assert client.read(MIB, size) == bytes(size)
+            assert client.read(2 * MIB, size) == data[2 * MIB :][:size]
+        assert client.read(0, 2 * MIB) == data[: 2 * MIB]
+        os.truncate(path, 2 * MIB + 512)  # the file's read fails midway; the request had ended well
+        assert client.read(2 * MIB, MIB)[512:] == bytes(MIB - 512)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ our rate divided by that of the fastest peer of the cell; behind it is its 95 % 
 to {most} rounds, until the interval is within {narrow:.0%} of the median.
 
 The batching client (`bench/c/nbd_client.c`) sends all that it has to send at once, and is not the limit; fio's engine
-sends each request by itself, and mostly is. "Bare sockets" is `bench/c/bare_server.c`, which looks busily at one socket
-and knows nothing: no server can be faster on the machine.
+sends each request by itself, and mostly is. "Bare sockets" is `bench/c/bare_server.c`, a process for each client that
+receives, sends and knows nothing: hardly a server can be faster on the machine.
 
 | cell | fastest peer | its requests/s | ours | ratio | 95 % interval | rounds | asked |
 |---|---|---:|---:|---:|---:|---:|---:|
@@ -87,6 +87,11 @@ def cells() -> Iterator[Cell]:
             for rw in ("read", "write"):
                 title = f"null, {block >> 10} KiB {rw}, depth {depth}, fio, {connections} connections"
                 yield Cell(title, 0.97, null_fio(rw, block, depth, connections))
+    for block, depth, connections in ((1 << 20, 8, 1), (4096, 1, 4)):
+        title = (
+            f"null, {block >> 10} KiB read, depth {depth}, fio, {connections} connections, in our place bare sockets"
+        )
+        yield Cell(title, 0, null_fio("read", block, depth, connections, bare=True))
     for rw in ("read", "write"):
         for block, depth, asked in ((4096, 32, 1.5), (1 << 20, 8, 1.0)):
             title = f"memory, {block >> 10} KiB {rw}, depth {depth}, batching client"

@@ -140,10 +140,10 @@ class NbdArena(AbstractContextManager["NbdArena"]):
              "--export", "type=nbd,id=disk,node-name=disk,name=,writable=on"],
         )  # fmt: skip
 
-    def bare(self) -> Path | None:
-        """The least that can answer: a server in C that looks busily at one socket."""
+    def bare(self, *words: str) -> Path | None:
+        """The least that can answer: a server in C that knows nothing; with "poll", it looks busily at its socket."""
         path = self._fresh()
-        return self._start(path, [str(program("bare_server")), str(path), str(SIZE_MIB << 20)])
+        return self._start(path, [str(program("bare_server")), str(path), str(SIZE_MIB << 20), *words])
 
     def file(self) -> Path:
         """A file full of data that is on its disk, and in the page cache."""
@@ -253,7 +253,7 @@ def null_polling(rw: str, *, client_polls: bool, bare: bool = False) -> Callable
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = {**null_peers(arena), "bare sockets": arena.bare()} if bare else null_servers(arena, POLL_USEC)
+        servers = {**null_peers(arena), "bare sockets": arena.bare("poll")} if bare else null_servers(arena, POLL_USEC)
         return [
             one
             for name, path in servers.items()
@@ -263,12 +263,14 @@ def null_polling(rw: str, *, client_polls: bool, bare: bool = False) -> Callable
     return contenders
 
 
-def null_fio(rw: str, block: int, depth: int, connections: int = 1) -> Callable[[NbdArena], list[Contender]]:
-    """Nothing behind the door, under fio's engine."""
+def null_fio(
+    rw: str, block: int, depth: int, connections: int = 1, *, bare: bool = False
+) -> Callable[[NbdArena], list[Contender]]:
+    """Nothing behind the door, under fio's engine; ``bare``: instead of ours, a server that does nothing else."""
 
     def contenders(arena: NbdArena) -> list[Contender]:
         """The peers first."""
-        servers = null_servers(arena)
+        servers = {**null_peers(arena), "bare sockets": arena.bare()} if bare else null_servers(arena)
         return [one for name, path in servers.items() for one in arena.fio(name, path, rw, block, depth, connections)]
 
     return contenders

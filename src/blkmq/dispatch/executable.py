@@ -7,7 +7,8 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from blkmq.compiler.program import Field, Program
+from blkmq.compiler.program import Do, EachSegment, Field, Program
+from blkmq.compiler.walk import statements_in
 from blkmq.dispatch.engine import ENTRY_TYPE, Engine, compiled_engine
 from blkmq.dispatch.nouns.bad_blocks import bad_blocks_destroy
 from blkmq.dispatch.nouns.page_store import page_store_destroy
@@ -43,6 +44,7 @@ class Executable(Protocol):
     entry: int
     callbacks: int  #: bit per slot
     nr_timers: tuple[int, int]  #: HrTimers in a Pdu, and in the driver's own record
+    reads_files_alone: bool  #: its only way to fill a read is one BackingFile.read of the whole
     engine: Engine
 
     def has(self, name: str) -> bool: ...
@@ -89,6 +91,14 @@ def slots_of(program: Program) -> list[str]:
     return [slot.name for slot in SLOTS if slot.number in numbers]
 
 
+def reads_files_alone(program: Program) -> bool:
+    """Whether nothing but a file's read of all of it can fill a request: no segment is used, none done in part."""
+    statements = [statement for function in program.functions for statement in statements_in(function.body)]
+    verbs = {(statement.noun, statement.verb) for statement in statements if isinstance(statement, Do)}
+    in_parts = ("Request", "update") in verbs or any(isinstance(each, EachSegment) for each in statements)
+    return ("BackingFile", "read") in verbs and not in_parts
+
+
 class CompiledDriver:
     """A typed program behind the address of its entry point, made by Numba or by a C compiler."""
 
@@ -104,6 +114,7 @@ class CompiledDriver:
         records = layout(program)
         self.records = {role: records[program.record(role).name] for role in ROLES}
         self.nr_timers = (self._count("pdu", "HrTimer"), self._count("", "HrTimer"))
+        self.reads_files_alone = reads_files_alone(program)
         self.engine = compiled_engine(slots_of(program))
 
     def _count(self, role: str, noun: str) -> int:

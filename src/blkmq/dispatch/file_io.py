@@ -13,7 +13,7 @@ from blkmq.dispatch.call import Call
 from blkmq.dispatch.file_queue import file_queue_at
 from blkmq.dispatch.nouns.records import BackingFileRecord
 from blkmq.dispatch.ownership import FROM_END, finish, unpin
-from blkmq.dispatch.request import RequestRecord, segment_at
+from blkmq.dispatch.request import FILLED, RequestRecord, segment_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errno import Errno
@@ -215,5 +215,7 @@ def end_file_io(call: Call, tag_set: TagSetRecord, request: RequestRecord, io: F
     status = IOERR
     if -result < NR_ERRNOS:
         status = word_at(file_queue_at(tag_set.file_queue, 0).statuses, -result).value + 0
+    if io.verb == READ and result == OK:
+        request.touched = FILLED
     finish(call, tag_set, request, rq, FROM_END, status)
     unpin(call, rq)

@@ -138,6 +138,7 @@ class InterpretedDriver:
                         )
         self._plain_of_pdu = [field.name for field in pdu.fields if not field.noun]
         in_pdu = sum(serves for _, serves in self.timers.values())
+        self.reads_files_alone = False  # nobody knows what Python does
         self.nr_timers = (in_pdu, len(self.timers) - in_pdu)
         self.lock_orders = LockOrders()
         self.threads: BlockingThreads | None = None

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from blkmq.dispatch.call import Call, fail
 from blkmq.dispatch.hw_queue import HwQueueRecord, queue_at
-from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, RequestRecord, request_at
+from blkmq.dispatch.request import GENERATION_SHIFT, INDEX_MASK, TOUCHED, RequestRecord, request_at
 from blkmq.dispatch.tag_set import NR_REPORTS, TagSetRecord, report_at, tag_set_at
 from blkmq.mq.errors import Fault
 from blkmq.native.atomic import atomic_add, atomic_cas, atomic_load, atomic_store, atomic_xchg
@@ -238,7 +238,7 @@ def pin(call: Call, handle: int) -> bool:
             fail(call, FAULT_STALE if handle != 0 else FAULT_ABSENT, handle)
             return False
         if atomic_cas(request, "ownership", word, word + 1):
-            request.touched = 1
+            request.touched = TOUCHED
             return True
 
 

@@ -38,12 +38,14 @@ class RequestRecord(Record):
     budget_token: s64
     cookie: s64  #: the door's own
     watched: s64  #: which life of the tag that is for, and whether started
-    touched: s64  #: a verb has reached its data, which may have changed
+    touched: s64  #: UNTOUCHED, or a verb has reached its data: TOUCHED, or FILLED where it wrote all of it
     spare: s64
 
 
 request_at = accessor(RequestRecord)
 segment_at = accessor(SegmentRecord)
+
+UNTOUCHED, TOUCHED, FILLED = range(3)
 
 INDEX_MASK = 0xFFFF_FFFF
 GENERATION_SHIFT = 32

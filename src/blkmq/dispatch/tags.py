@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from blkmq.dispatch.hw_queue import HwQueueRecord
 from blkmq.dispatch.ownership import FREE, STATE_SHIFT, STATUS_SHIFT, WAITING, next_generation
-from blkmq.dispatch.request import GENERATION_SHIFT, RequestRecord, request_at
+from blkmq.dispatch.request import GENERATION_SHIFT, UNTOUCHED, RequestRecord, request_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.native.atomic import atomic_load, atomic_store
 from blkmq.native.hot import hot_inline
@@ -29,7 +29,7 @@ def get_tag(tag_set: TagSetRecord, queue: HwQueueRecord) -> int:
     request.done_bytes = 0
     request.status = 0
     request.nr_segments = 0
-    request.touched = 0
+    request.touched = UNTOUCHED
     atomic_store(request, "ownership", generation << GENERATION_SHIFT | WAITING << STATE_SHIFT)
     return index
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The least that answers an NBD client at depth 1: it looks busily at one socket, receives, sends, and knows nothing.
- * What a server can reach on a machine is no more than this.
+ * The least that answers NBD clients, a process for each: it receives, sends, and knows nothing.  Polling, it looks
+ * busily at its socket; else it sleeps in it.  What a server can reach on a machine is hardly more than this.
  *
- * usage: bare_server SOCKET SIZE_BYTES
+ * usage: bare_server SOCKET SIZE_BYTES [poll]
  */
 #include <endian.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 enum { OPT_GO = 7, REP_ACK = 1, REP_INFO = 3, CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2 };
-enum { REQUEST_BYTES = 28, REPLY_BYTES = 16, BUFFER_BYTES = 256 << 10 };
+enum { REQUEST_BYTES = 28, REPLY_BYTES = 16, BUFFER_BYTES = 2 << 20 };
 #define NBDMAGIC 0x4e42444d41474943ull
 #define IHAVEOPT 0x49484156454f5054ull
 #define REP_MAGIC 0x0003e889045565a9ull
@@ -81,7 +82,7 @@ static int shake_hands(int fd, uint64_t size_bytes)
 	return 0;
 }
 
-static void serve(int fd)
+static void serve(int fd, int flags)
 {
 	for (;;) {
 		size_t have = 0, wanted = REQUEST_BYTES;
@@ -89,7 +90,7 @@ static void serve(int fd)
 		int kind = 0;
 
 		while (have < wanted) {
-			ssize_t got = recv(fd, in + have, sizeof(in) - have, MSG_DONTWAIT);
+			ssize_t got = recv(fd, in + have, wanted - have, flags);
 
 			if (got == 0)
 				return;
@@ -113,8 +114,8 @@ int main(int argc, char **argv)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s SOCKET SIZE_BYTES\n", argv[0]);
+	if (argc != 3 && !(argc == 4 && !strcmp(argv[3], "poll"))) {
+		fprintf(stderr, "usage: %s SOCKET SIZE_BYTES [poll]\n", argv[0]);
 		return 2;
 	}
 	strncpy(address.sun_path, argv[1], sizeof(address.sun_path) - 1);
@@ -122,13 +123,15 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 
-		if (fd >= 0) {
+		if (fd >= 0 && !fork()) {
 			if (!shake_hands(fd, strtoull(argv[2], NULL, 10)))
-				serve(fd);
-			close(fd);
+				serve(fd, argc == 4 ? MSG_DONTWAIT : 0);
+			return 0;
 		}
+		close(fd);
 	}
 }

@@ -52,7 +52,7 @@ class Door:
             self.address = bound(address, listener)
             self._exports = (ExportRecord * len(running.disks))()
             for record, disk in zip(self._exports, running.disks, strict=True):
-                fill_export(record, disk)
+                fill_export(record, disk, running.executable)
             offers = [offer_of(disk, running.executable.name) for disk in running.disks]
             self.build = build if build is not None else LoopBuild.shared()
             self._reception = Reception(listener, offers, self._exports, running.executable.name)

@@ -9,6 +9,7 @@ from blkmq.abi import nbd
 from blkmq.abi.blk_types import SECTOR_SHIFT
 from blkmq.abi.blkdev import BLK_FEAT_FUA, BLK_FEAT_ROTATIONAL, BLK_FEAT_WRITE_CACHE
 from blkmq.abi.page import PAGE_SIZE
+from blkmq.dispatch.executable import Executable
 from blkmq.dispatch.running_set import Disk
 from blkmq.mq.integer import s64
 from blkmq.mq.queue_limits import QueueLimits
@@ -33,12 +34,13 @@ class ExportRecord(Record):
     has_cache: s64  #: FLUSH means something
     has_fua: s64  #: a write may carry FUA
     alignment: s64  #: of data in memory, as far as the door can choose
+    clears_late: s64  #: a file fills reads: what it did not is cleared when they end, not before
 
 
 export_at = accessor(ExportRecord)
 
 
-def fill_export(record: ExportRecord, disk: Disk) -> None:
+def fill_export(record: ExportRecord, disk: Disk, executable: Executable) -> None:
     """The rules of a disk in service."""
     limits = disk.limits
     record.disk = disk.index
@@ -50,6 +52,7 @@ def fill_export(record: ExportRecord, disk: Disk) -> None:
     record.has_cache = int(bool(limits.features & BLK_FEAT_WRITE_CACHE))
     record.has_fua = int(bool(limits.features & BLK_FEAT_FUA))
     record.alignment = limits.dma_alignment + 1
+    record.clears_late = int(executable.reads_files_alone)
 
 
 def _bytes(limits: QueueLimits, nr_sectors: int) -> int:

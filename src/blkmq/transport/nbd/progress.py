@@ -11,19 +11,32 @@ from blkmq.abi.nbd import (
     NBD_CMD_WRITE,
 )
 from blkmq.dispatch.hw_queue import HwQueueRecord
-from blkmq.dispatch.request import request_at
+from blkmq.dispatch.request import FILLED, UNTOUCHED, RequestRecord, request_at, segment_at
 from blkmq.dispatch.tag_set import TagSetRecord
 from blkmq.dispatch.tags import put_tag, status_of
-from blkmq.native.hot import hot
+from blkmq.native.hot import hot, hot_inline
 from blkmq.native.memory import address_of, clear_bytes
 from blkmq.transport.nbd.buffer import BIG_BYTES, clear_data, make_dirty
 from blkmq.transport.nbd.check import error_of_status
 from blkmq.transport.nbd.command import FLUSH, TRANSFER, CommandRecord, command_at, free_command, left_bytes
 from blkmq.transport.nbd.connection import BROKEN, OPEN, ConnectionRecord, connection_at, make_answering, make_ready
-from blkmq.transport.nbd.export import export_at
+from blkmq.transport.nbd.export import ExportRecord, export_at
 from blkmq.transport.nbd.issue import describe, has_tag, issue, issue_flush
 from blkmq.transport.nbd.port import PortRecord
 from blkmq.transport.nbd.reply import reply, reply_with_data
+
+
+@hot_inline
+def export_of(command: CommandRecord) -> ExportRecord:
+    return export_at(connection_at(command.connection, 0).export, 0)
+
+
+@hot
+def clear_request(request: RequestRecord) -> None:
+    """Makes a request's data zeroes, which :func:`~blkmq.transport.nbd.issue.cut` laid out in one piece."""
+    first = segment_at(request.segments, 0).address
+    last = segment_at(request.segments, request.nr_segments - 1)
+    clear_bytes(first, last.address + last.nr_bytes - first)
 
 
 @hot
@@ -48,10 +61,11 @@ def begin_portion(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord,
     left = command.nr_bytes - command.done_bytes
     command.portion_bytes = min(left, BIG_BYTES) if command.data != 0 else left
     command.issued_bytes = 0
-    if command.kind == NBD_CMD_READ and command.buffer != 0:
-        clear_data(command.buffer, command.portion_bytes)
-    elif command.kind == NBD_CMD_READ:
-        clear_bytes(command.data, command.portion_bytes)
+    if command.kind == NBD_CMD_READ and export_of(command).clears_late == 0:
+        if command.buffer != 0:
+            clear_data(command.buffer, command.portion_bytes)
+        else:
+            clear_bytes(command.data, command.portion_bytes)
     issue(port, tag_set, queue, command)
 
 
@@ -61,8 +75,11 @@ def end_request(port: PortRecord, tag_set: TagSetRecord, queue: HwQueueRecord, i
     request = request_at(tag_set.requests, index)
     command = command_at(request.cookie, 0)
     status = status_of(request)
-    if request.touched != 0 and command.kind == NBD_CMD_READ and command.buffer != 0:
-        make_dirty(command.buffer, command.portion_bytes)
+    if command.kind == NBD_CMD_READ:
+        if request.touched != FILLED and export_of(command).clears_late != 0:
+            clear_request(request)
+        if request.touched != UNTOUCHED and command.buffer != 0:
+            make_dirty(command.buffer, command.portion_bytes)
     put_tag(tag_set, queue, index)
     port.has_freed = 1
     command.nr_pieces = command.nr_pieces - 1

@@ -29,6 +29,7 @@ HANDSHAKE_SEC = 30.0  #: a client that has not chosen an export by then is turne
 OUTPUT_BYTES_MAX = 1 << 20  #: of replies to options that a client does not read
 ACCEPT_PAUSE_SEC = 0.1  #: when there are no file descriptors left
 READ_BYTES = 64 << 10
+SEND_BUFFER_BYTES = 1 << 20  #: of a client: while it reads a large read, the next is got; wmem_max bounds it
 # How long a port may wait for its only client before it sees what else has happened, if it cannot be interrupted or
 # the interruption comes too early.  The kernel sets a clock for each brief wait; long ones share one.
 LONE_WAIT_USEC, BRIEF_WAIT_USEC = 300_000, 5_000
@@ -162,6 +163,7 @@ class Reception(threading.Thread):
 
     def _greet(self, client: socket.socket) -> None:
         client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         handshake = Handshake(self.offers)
