@@ -252,6 +252,7 @@ enum { false, true };
 #define S64_MIN (-S64_MAX - 1)
 #define likely(x) (x)
 #define unlikely(x) (x)
+#define noinline __attribute__((__noinline__))
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 #define min_t(type, a, b) ({ type a_ = (a), b_ = (b); a_ < b_ ? a_ : b_; })

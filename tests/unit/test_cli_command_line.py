@@ -72,7 +72,7 @@ def test_no_verb_shows_the_help_and_is_wrong_usage() -> None:
     ("words", "text"),
     [
         (["emits"], "no verb 'emits': did you mean emit?"),
-        (["quux"], "no verb 'quux': verbs: add, bench, check"),
+        (["quux"], "no verb 'quux': verbs: add, bench, build, check"),
         (["check"], "missing argument 'DRIVER'"),
         (["check", "good.py", "--jsn"], "no such option"),
         (["check", "good.py", "blocksize"], "'blocksize' is no ATTR=VALUE"),

@@ -17,6 +17,7 @@ import click
 import blkmq
 from blkmq.cli.add import add
 from blkmq.cli.bench import bench
+from blkmq.cli.build import build
 from blkmq.cli.check import check
 from blkmq.cli.completion import completion
 from blkmq.cli.devices import clean, delete, list_devices, logs, set_attributes, show
@@ -25,6 +26,7 @@ from blkmq.cli.drivers import drivers
 from blkmq.cli.emit import emit
 from blkmq.cli.failure import failure_of
 from blkmq.cli.lab import lab
+from blkmq.cli.load import load, unload
 from blkmq.cli.ops import ops
 from blkmq.cli.output import JSON_OPTION, log_as_notes, make_encodable
 
@@ -113,6 +115,7 @@ def main(ctx: click.Context) -> None:
       blkmq emit my_disk.py --to c                the C that a kernel would get
       blkmq bench ramdisk size=256                how fast, on each target
       blkmq add ramdisk size=256                  a disk that other programs use
+      blkmq build my_disk.py --kernel 7.3         a kernel module
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
@@ -120,5 +123,6 @@ def main(ctx: click.Context) -> None:
 
 
 SERVICE = (add, list_devices, show, set_attributes, delete, logs, clean)
-for verb in (drivers, ops, check, emit, bench, *SERVICE, lab, doctor, completion):
+MODULE = (build, load, unload)
+for verb in (drivers, ops, check, emit, bench, *SERVICE, *MODULE, lab, doctor, completion):
     main.add_command(verb)

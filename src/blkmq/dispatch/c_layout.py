@@ -90,7 +90,7 @@ NUMBERS: dict[str, int] = {
 def c_layout() -> str:
     """The text of ``blkmq_layout.h``."""
     names: dict[type[ctypes.Structure], str] = {}
-    structs = [_structs(record, f"blkmq_{name}", names) for name, record in (RECORDS | _nouns()).items()]
+    structs = [structs_of(record, f"blkmq_{name}", names) for name, record in (RECORDS | _nouns()).items()]
     numbers = [f"#define BLKMQ_{name} {int(value)}LL\n" for name, value in NUMBERS.items()]
     return "/* Printed from dispatch/c_layout.py. */\n" + "".join([*numbers, *structs])
 
@@ -101,11 +101,11 @@ def _nouns() -> dict[str, type[ctypes.Structure]]:
     return {"kept_request" if name == "Request" else snake[name]: r for name, r in NOUN_RECORDS.items()}
 
 
-def _structs(record: type[ctypes.Structure], name: str, names: dict[type[ctypes.Structure], str]) -> str:
+def structs_of(record: type[ctypes.Structure], name: str, names: dict[type[ctypes.Structure], str]) -> str:
     """A record's struct, behind those of the records that it holds."""
     inner = ""
     for field, kind, *_ in record._fields_:
         if isinstance(kind, type) and issubclass(kind, ctypes.Structure) and kind not in names:
-            inner += _structs(kind, f"{name}_{field}", names)
+            inner += structs_of(kind, f"{name}_{field}", names)
     names[record] = name
     return inner + c_struct(record, name, names)

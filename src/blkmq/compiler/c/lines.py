@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blkmq.compiler.c.expression import NOTHING, c_name, declared, expression, integer
-from blkmq.compiler.program import Expr, Function, Int, Local, Place, Program, Root
+from blkmq.compiler.program import EachSegment, Expr, Function, Int, Local, Loop, Place, Program, Root
+from blkmq.compiler.walk import statements_in
 from blkmq.mq.integer import Sized
 
 
@@ -120,4 +121,7 @@ def signature(program: Program, function: Function) -> str:
     for parameter in function.parameters:
         parameters.append(declared(parameter.type.kind, c_name(parameter.name)))
     name = declared(function.returns.kind, function_name(program, function.name))
-    return f"static {name}({', '.join(parameters)})"
+    is_callback = any(entry.function == function.name for entry in program.entries)
+    loops = any(isinstance(s, Loop | EachSegment) for s in statements_in(function.body))
+    apart = "noinline " if loops and not is_callback else ""  # else what has none would save registers for it
+    return f"static {apart}{name}({', '.join(parameters)})"

@@ -52,6 +52,7 @@ class NullBlkConfig:
     cache_size: u64 = 0  #: volatile write cache; needs memory_backed [MiB, 0..2048]
     fua: bool = True  #: takes FUA writes past the cache; needs cache_size
 
+    module_names = ("null_blk", "nullb", "nullb")  # C's: of the module, its configfs tree, its disks
     of_module = (("gb", "size", SZ_1K, MAX_SIZE), ("bs", "blocksize", 1, PAGE_SIZE))  # what `blkmq add` takes besides
     instead = (  # hints for who is used to the parameters of the C module
         ("gb", "that is the C module's: give size, in MiB, 1024 for each GiB"),

@@ -290,6 +290,7 @@ static inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
 						 struct blkmq_io_completion_batch *batch,
 						 struct blkmq_rq rq, s64 status);
 
+#ifndef BLKMQ_NO_BACKING_FILE	/* the kernel's glue, for now */
 /* --- BackingFile: a verb submits a started request, and the runtime ends it; INDEX if the
  * position is negative, ABSENT if the file is not open, STATE if the request is not the
  * driver's, or with a file already.  open sleeps; it returns 0 or a negative errno -------- */
@@ -309,6 +310,8 @@ static inline void blkmq_backing_file_discard(struct blkmq_call *call, struct bl
 					      struct blkmq_rq rq, s64 position);
 static inline void blkmq_backing_file_write_zeroes(struct blkmq_call *call, struct blkmq_backing_file *file,
 						   struct blkmq_rq rq, s64 position);
+
+#endif
 
 /* --- HwCtx, TagSet, GenDisk, time -------------------------------------------------------- */
 

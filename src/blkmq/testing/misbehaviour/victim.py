@@ -42,6 +42,7 @@ MOST = (1 << 63) - 1
 class VictimConfig:
     mode: u32 = 0  #: which misdeed
     timeout_msec: u32 = 10_000
+    reads_apart: bool = True  #: a queue of their own, whatever CPU they come from
 
 
 class Victim(Operations):
@@ -54,9 +55,10 @@ class Victim(Operations):
         held: Request | None
 
     def configure(self, tag_set: TagSet, limits: QueueLimits) -> Errno:
-        tag_set.nr_maps = 2  # so that there are two queues on a machine with one CPU, too
         tag_set.nr_hw_queues = NR_QUEUES
-        tag_set.nr_read_queues = 1
+        if self.config.reads_apart:  # so that there are two queues on a machine with one CPU, too
+            tag_set.nr_maps = 2
+            tag_set.nr_read_queues = 1
         tag_set.queue_depth = QUEUE_DEPTH
         tag_set.timeout_msec = self.config.timeout_msec
         self.disk.capacity_sectors = NR_SECTORS

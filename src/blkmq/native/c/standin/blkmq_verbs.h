@@ -8,6 +8,8 @@
 #ifndef BLKMQ_VERBS_H
 #define BLKMQ_VERBS_H
 
+#include <string.h>
+
 #include "atomic.h"
 #include "ownership.h"
 #include "request.h"

@@ -1,9 +1,7 @@
-/* SPDX-License-Identifier: MIT */
-/* The verbs of Page: dispatch/nouns/page.py.  A page stays mapped while its store lives. */
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The verbs of Page on both C targets: dispatch/nouns/page.py.  Its memory stays until the callback returns. */
 #ifndef BLKMQ_PAGE_H
 #define BLKMQ_PAGE_H
-
-#include <string.h>
 
 static inline bool blkmq_page_present(struct blkmq_page page)
 {

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The slots of struct blk_mq_ops: each is set only where the driver has the callback, or the glue needs it. */
+#ifndef BLKMQ_OPS_H
+#define BLKMQ_OPS_H
+
+/* A new life of the slot: its handle. */
+static __always_inline struct blkmq_rq blkmq_issue(struct blkmq_hw *hw, struct request *request)
+{
+	struct blkmq_slot *slot = blkmq_slot_of(hw, request);
+	s64 word = atomic64_read(&slot->word);
+	u64 generation = (word & ~(BLKMQ_GENERATION - 1)) + BLKMQ_GENERATION;
+
+	slot->rq = request;
+	slot->hw = hw;
+	if (likely(!(word & BLKMQ_PINS_MASK))) {	/* else a past life's pins change it meanwhile */
+		atomic64_set_release(&slot->word, generation | BLKMQ_STATE_BITS(BLKMQ_IDLE));
+	} else {
+		while (!atomic64_try_cmpxchg(&slot->word, &word, generation | BLKMQ_STATE_BITS(BLKMQ_IDLE) |
+								 (word & BLKMQ_PINS_MASK)))
+			;
+	}
+	return (struct blkmq_rq){ slot, generation };
+}
+
+static __always_inline bool blkmq_is_idle(struct blkmq_rq rq)
+{
+	u64 word = atomic64_read(&rq.slot->word);
+
+	return blkmq_is_its_life(word, rq) && blkmq_is_in(word, BLKMQ_IDLE);
+}
+
+/* What comes of queue_rq if it did not just start the request and return OK. */
+static noinline blk_status_t blkmq_answered(struct blkmq_call *call, s64 status)
+{
+	unsigned int from_all = BLKMQ_FROM_FAIL | BLKMQ_IDLE;
+	struct blkmq_rq rq = call->rq;
+	blk_status_t answer = BLK_STS_OK;
+	u64 own;
+
+	if (call->nr_held)
+		blkmq_release_held(call);
+	if (call->error) {
+		blkmq_escaped(call);
+		status = BLKMQ_STATUS_IOERR;
+	} else if (!blkmq_is_status(status)) {
+		blkmq_report(call, BLKMQ_FAULT_STATUS, status, call->at);
+		status = BLKMQ_STATUS_IOERR;
+	}
+	own = blkmq_own_pins(call, rq);
+	if (!status) {
+		/* Not started: it is timed from here on, and the driver starts it whenever it likes. */
+		if (blkmq_is_idle(rq)) {
+			blk_mq_start_request(rq.slot->rq);
+			atomic64_add(BLKMQ_STATE_BITS(BLKMQ_TAKEN - BLKMQ_IDLE), &rq.slot->word);
+		}
+	} else if (status == BLKMQ_STATUS_RESOURCE || status == BLKMQ_STATUS_DEV_RESOURCE) {
+		enum blkmq_outcome outcome = blkmq_transition(rq, from_all, BLKMQ_FREE, 0, own);
+
+		if (outcome <= BLKMQ_DONE_PINNED) {
+			blkmq_pin_is_gone(call, own);
+			answer = (__force blk_status_t)status;
+			if (blkmq_is_over(call->disk->set)) {
+				blkmq_refuse_late(call, rq);
+				answer = BLK_STS_TIMEOUT;
+			}
+		} else {
+			blkmq_end_refused(call, outcome, rq, BLKMQ_STATUS_OK);
+		}
+	} else if (blkmq_abandon(call, rq, status, from_all) == BLKMQ_DONE) {
+		answer = (__force blk_status_t)status;	/* the block layer ends it */
+	} else if (!call->error && !blkmq_is_live(rq)) {
+		blkmq_end_refused(call, BLKMQ_GONE, rq, BLKMQ_STATUS_OK);
+	}
+	if (call->pinned)
+		blkmq_unpin(call->pinned);
+	return answer;
+}
+
+static blk_status_t blkmq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct blkmq_hw *hw = hctx->driver_data;
+	struct blkmq_disk *disk = hw->disk;
+	struct blkmq_rq rq = blkmq_issue(hw, bd->rq);
+	struct blkmq_call call __uninitialized;
+	s64 status;
+
+	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_queue_rq, hw->may_block,
+		    blkmq_fuel_of(bd->rq));
+	status = blkmq_driver_queue_rq(&call, disk->driver, (struct blkmq_hw_ctx){ hw }, rq, bd->last);
+	if (likely(!status && !call.error && !call.pinned && call.has_started))
+		return BLK_STS_OK;
+	return blkmq_answered(&call, status);
+}
+
+#ifdef blkmq_driver_commit_rqs
+static void blkmq_commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct blkmq_hw *hw = hctx->driver_data;
+	struct blkmq_call call;
+
+	blkmq_begin(&call, hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_commit_rqs, false, BLKMQ_FUEL_DATA);
+	blkmq_driver_commit_rqs(&call, hw->disk->driver, (struct blkmq_hw_ctx){ hw });
+	blkmq_finish(&call);
+}
+#endif
+
+#ifdef blkmq_driver_get_budget
+static int blkmq_get_budget(struct request_queue *q)
+{
+	struct blkmq_disk *disk = q->queuedata;
+	struct blkmq_call call;
+	s64 token;
+
+	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_get_budget, false, BLKMQ_FUEL_DATA);
+	token = blkmq_driver_get_budget(&call, disk->driver);
+	blkmq_finish(&call);
+	return call.error || token < 0 ? -1 : min_t(s64, token, INT_MAX);
+}
+#endif
+
+#ifdef blkmq_driver_put_budget
+static void blkmq_put_budget(struct request_queue *q, int token)
+{
+	struct blkmq_disk *disk = q->queuedata;
+	struct blkmq_call call;
+
+	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_put_budget, false, BLKMQ_FUEL_DATA);
+	blkmq_driver_put_budget(&call, disk->driver, token);
+	blkmq_finish(&call);
+}
+#endif
+
+#ifdef blkmq_driver_busy
+static bool blkmq_busy(struct request_queue *q)
+{
+	struct blkmq_disk *disk = q->queuedata;
+	struct blkmq_call call;
+	bool busy;
+
+	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_busy, false, BLKMQ_FUEL_DATA);
+	busy = blkmq_driver_busy(&call, disk->driver);
+	blkmq_finish(&call);
+	return busy && !call.error;
+}
+#endif
+
+/*
+ * Asks the driver about a request that takes too long, and ends it unless the
+ * answer is to wait on; nothing is waited for once the time of a removal is over.
+ * False: it is late no more, or ``complete`` is about to come.
+ */
+static bool blkmq_expire(struct blkmq_rq rq, struct request *request, u32 at, u8 slot)
+{
+	struct blkmq_disk *disk = rq.slot->hw->disk;
+	s64 answer = BLKMQ_EH_DONE, status = BLKMQ_STATUS_TIMEOUT;
+	struct blkmq_call call;
+	enum blkmq_outcome outcome;
+
+	atomic_inc(&disk->set->nr_timeouts);
+	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_timeout, false, blkmq_fuel_of(request));
+#ifdef blkmq_driver_timeout
+	if (!blkmq_is_over(disk->set))
+		answer = blkmq_driver_timeout(&call, disk->driver, rq);
+#endif
+	if (call.nr_held)
+		blkmq_release_held(&call);
+	if (call.error) {
+		blkmq_escaped(&call);
+		status = BLKMQ_STATUS_IOERR;
+	}
+	if (call.error || answer != BLKMQ_EH_RESET_TIMER) {
+		outcome = blkmq_abandon(&call, rq, status, BLKMQ_FROM_FAIL);
+		if (outcome <= BLKMQ_DONE_PINNED && !call.error)
+			blkmq_report_late(&call, request, at, slot);
+		if (outcome == BLKMQ_DONE)
+			blkmq_hand_over(rq.slot, status);
+	}
+	if (call.pinned)
+		blkmq_unpin(call.pinned);
+	return blkmq_is_live(rq);
+}
+
+/* blk-mq holds a reference of the request meanwhile, so that its slot does not begin another life. */
+static enum blk_eh_timer_return blkmq_timeout(struct request *request)
+{
+	struct blkmq_rq rq = blkmq_rq_of(request);
+
+	if (rq.slot->rq != request || !blkmq_is_live(rq))
+		return BLK_EH_DONE;
+	return blkmq_expire(rq, request, BLKMQ_AT_queue_rq, BLKMQ_SLOT_queue_rq) ? BLK_EH_RESET_TIMER : BLK_EH_DONE;
+}
+
+/*
+ * Ends a request that ``complete`` did not, when its time is over; whether there
+ * is one.  It cannot end meanwhile but by the driver or by us, and is pinned
+ * before it is looked at.
+ */
+static bool blkmq_look_at_slot(struct blkmq_set *set, struct blkmq_slot *slot)
+{
+	u64 word = atomic64_read(&slot->word);
+	struct blkmq_rq rq = { slot, word & ~(BLKMQ_GENERATION - 1) };
+	struct blkmq_call call;
+
+	if (!blkmq_is_in(word, BLKMQ_COMPLETING))
+		return false;
+	if (time_before(jiffies, READ_ONCE(slot->kept_since) + set->tag_set.timeout) && !blkmq_is_over(set))
+		return true;
+	blkmq_begin(&call, set->disks[0], BLKMQ_NO_RQ, BLKMQ_SLOT_timeout, false, 0);
+	if (blkmq_pin(&call, rq)) {
+		if (blkmq_expire(rq, slot->rq, BLKMQ_AT_complete, BLKMQ_SLOT_complete))
+			WRITE_ONCE(slot->kept_since, jiffies);
+		blkmq_unpin(slot);
+	}
+	return true;
+}
+
+static void blkmq_look_again(struct blkmq_set *set)
+{
+	schedule_delayed_work(&set->kept, max(set->tag_set.timeout / 8, 1u));
+}
+
+/* What blk-mq does not time: such requests, and during a removal those that were requeued without a kick. */
+static void blkmq_look_at_kept(struct work_struct *item)
+{
+	struct blkmq_set *set = container_of(to_delayed_work(item), struct blkmq_set, kept);
+	bool again = READ_ONCE(set->removal);
+	unsigned int i, tag;
+
+	for (i = 0; again && i < set->nr_disks; i++)
+		blk_mq_kick_requeue_list(set->disks[i]->gendisk->queue);
+	for (i = 0; i < set->nr_queues; i++) {
+		for (tag = 0; set->queues[i].slots && tag < set->tag_set.queue_depth; tag++)
+			again |= blkmq_look_at_slot(set, blkmq_slot(set, i, tag));
+	}
+	if (again)
+		blkmq_look_again(set);
+}
+
+static void blkmq_complete(struct request *request)
+{
+	struct blkmq_rq rq = blkmq_rq_of(request);
+
+	atomic64_add(BLKMQ_STATE_BITS(BLKMQ_COMPLETING - BLKMQ_COMPLETED), &rq.slot->word);
+#ifdef blkmq_driver_complete
+	struct blkmq_disk *disk = rq.slot->hw->disk;
+	struct blkmq_call call __uninitialized;
+
+	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_complete, false, blkmq_fuel_of(request));
+	WRITE_ONCE(rq.slot->kept_since, jiffies);
+	blkmq_driver_complete(&call, disk->driver, rq);
+	blkmq_finish(&call);
+	if (unlikely((u64)atomic64_read(&rq.slot->word) >> 16 == (rq.generation >> 16 | BLKMQ_COMPLETING)))
+		blkmq_look_again(disk->set);
+#else
+	if (blkmq_transition(rq, BLKMQ_FROM_END, BLKMQ_ENDED, BLKMQ_STATUS_OK, 0) == BLKMQ_DONE)
+		blkmq_hand_over(rq.slot, BLKMQ_STATUS_OK);
+#endif
+}
+
+/* The maps one after the other, as the view numbers them; one without queues is served by the default one. */
+static void blkmq_map_queues(struct blk_mq_tag_set *tags)
+{
+	struct blkmq_set *set = container_of(tags, struct blkmq_set, tag_set);
+	unsigned int nr_queues[HCTX_MAX_TYPES] = {
+		[HCTX_TYPE_READ] = tags->nr_maps > HCTX_TYPE_READ ? set->view.nr_read_queues : 0,
+		[HCTX_TYPE_POLL] = tags->nr_maps > HCTX_TYPE_POLL ? set->view.nr_poll_queues : 0,
+	};
+	unsigned int offset = 0, i;
+
+	nr_queues[HCTX_TYPE_DEFAULT] = tags->nr_hw_queues - nr_queues[HCTX_TYPE_READ] - nr_queues[HCTX_TYPE_POLL];
+	for (i = 0; i < tags->nr_maps; i++) {
+		tags->map[i].nr_queues = nr_queues[i];
+		tags->map[i].queue_offset = offset;
+		offset += nr_queues[i];
+		if (nr_queues[i])
+			blk_mq_map_queues(&tags->map[i]);
+	}
+}
+
+static void blkmq_free_hw(struct blkmq_hw *hw)
+{
+	blkmq_hw_exit((void *)(hw + 1));
+	kfree(hw);
+}
+
+static int blkmq_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	struct blkmq_set *set = data;
+	struct blkmq_disk *disk = hctx->queue->queuedata;
+	struct blkmq_hw *hw;
+
+	if (index >= set->nr_queues)
+		return -ENOMEM;
+	hw = kzalloc_node(sizeof(*hw) + BLKMQ_HW_BYTES, GFP_KERNEL, hctx->numa_node);
+	if (!hw)
+		return -ENOMEM;
+	hw->disk = disk;
+	hw->hctx = hctx;
+	hw->queue_num = index;
+	hw->may_block = hctx->flags & BLK_MQ_F_BLOCKING;
+	hw->slots = set->queues[index].slots;
+	blkmq_hw_init((void *)(hw + 1), disk, NULL);
+	hctx->driver_data = hw;
+#ifdef blkmq_driver_init_hctx
+	struct blkmq_call call;
+	s64 error;
+
+	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_init_hctx, true, BLKMQ_FUEL_CONTROL);
+	error = blkmq_driver_init_hctx(&call, disk->driver, (struct blkmq_hw_ctx){ hw });
+	blkmq_finish(&call);
+	if (call.error || error) {
+		blkmq_free_hw(hw);
+		return blkmq_errno(&call, error);
+	}
+#endif
+	return 0;
+}
+
+static void blkmq_exit_hctx(struct blk_mq_hw_ctx *hctx, unsigned int index)
+{
+	struct blkmq_hw *hw = hctx->driver_data;
+
+#ifdef blkmq_driver_exit_hctx
+	struct blkmq_call call;
+
+	blkmq_begin(&call, hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_exit_hctx, true, BLKMQ_FUEL_CONTROL);
+	blkmq_driver_exit_hctx(&call, hw->disk->driver, (struct blkmq_hw_ctx){ hw });
+	blkmq_finish(&call);
+#endif
+	llist_add(&hw->dead, &hw->disk->dead_hws);	/* a timer or a work may still look at it */
+}
+
+static const struct blk_mq_ops blkmq_ops = {
+	.queue_rq = blkmq_queue_rq,
+	.timeout = blkmq_timeout,
+	.complete = blkmq_complete,
+	.init_hctx = blkmq_init_hctx,
+	.exit_hctx = blkmq_exit_hctx,
+	.map_queues = blkmq_map_queues,
+#ifdef blkmq_driver_commit_rqs
+	.commit_rqs = blkmq_commit_rqs,
+#endif
+#ifdef blkmq_driver_get_budget
+	.get_budget = blkmq_get_budget,
+#endif
+#ifdef blkmq_driver_put_budget
+	.put_budget = blkmq_put_budget,
+#endif
+#ifdef blkmq_driver_busy
+	.busy = blkmq_busy,
+#endif
+};
+
+#endif

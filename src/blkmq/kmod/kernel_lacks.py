@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""What the kernel target cannot take yet, told by name and place before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blkmq.compiler.frontend.refused import Refusal, Refused
+from blkmq.compiler.program import Program
+from blkmq.mq.configuration import attributes_of
+from blkmq.mq.operations import Family, Operations
+
+#: Slots that the glue has no function for yet.
+SLOTS_TO_COME = frozenset({
+    "queue_rqs", "poll", "map_queues", "set_rq_budget_token", "get_rq_budget_token",
+    "report_zones", "getgeo", "get_unique_id", "ioctl",
+})  # fmt: skip
+NOUNS_TO_COME = frozenset({"BackingFile"})
+RULE = "kernel"
+
+
+def refuse_what_the_kernel_lacks(cls: type[Operations], program: Program) -> None:
+    """A Refused with every place, if there is any."""
+    if refusals := list(_refusals(cls, program)):
+        raise Refused(refusals)
+
+
+def _refusals(cls: type[Operations], program: Program) -> Iterator[Refusal]:
+    hint = "the other targets have it"
+    functions = {function.name: function for function in program.functions}
+    for entry in program.entries:
+        if entry.slot is not None and entry.slot.name in SLOTS_TO_COME:
+            function = functions[entry.function]
+            family = "blk_mq_ops" if entry.slot.family is Family.BLK_MQ_OPS else "block_device_operations"
+            text = f"the kernel target has no {entry.slot.name} of struct {family} yet"
+            yield Refusal(
+                program.files[function.file], function.line, RULE, text, f"def {entry.function}", hint
+            )  # fmt: skip
+    for record in program.records:
+        for field in record.fields:
+            if field.noun in NOUNS_TO_COME:
+                text = f"the kernel target has no {field.noun} yet"
+                yield Refusal(record.file, record.line, RULE, text, f"{field.name}: {field.noun}", hint)
+    for attribute in attributes_of(cls):
+        if attribute.rest is None:
+            record = program.record("config")
+            text = "the kernel target has no attributes that are paths yet"
+            yield Refusal(record.file, record.line, RULE, text, f"{attribute.name}: Path", hint)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""A disk of a driver's module in this kernel, as the in-process door's disks look to a test.
+
+Requests go by the kernel's own asynchronous I/O, past the page cache, in the order in which they are sent: each from
+the CPU whose hardware queue it is for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import mmap
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from blkmq.dispatch.report import Report
+from blkmq.kmod.load import MODULES, load_module
+from blkmq.mq.blk_status import BlkStatus
+from blkmq.mq.errors import BlkmqError, Fault
+from blkmq.mq.operations import Operations
+from blkmq.mq.req_op import ReqOp
+from blkmq.transport.in_process.operation import DiskError
+
+NR_IO_SETUP, NR_IO_DESTROY, NR_IO_GETEVENTS, NR_IO_SUBMIT = 206, 207, 208, 209  # x86-64
+IOCB_CMD_PREAD, IOCB_CMD_PWRITE = 0, 1
+NR_EVENTS = 64
+REPORT = re.compile(
+    r"(?P<disk>\w+): (?P<file>[\w.]+):(?P<line>\d+): (?P<fault>[A-Z_]+)(?P<text>.*) \(.*in (?P<slot>\w+)\)$"
+)
+COUNTERS = ("nr_errors", "nr_stale_ends", "nr_stale_timers", "nr_timeouts")
+
+CONFIGFS = Path("/sys/kernel/config")
+DEBUGFS = Path("/sys/kernel/debug")
+GONE = re.compile(r"removed; " + ", ".join(rf"{name} (?P<{name}>\d+)" for name in COUNTERS))
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Iocb(ctypes.Structure):
+    """C: ``struct iocb``."""
+
+    _fields_ = [
+        ("data", ctypes.c_uint64), ("key", ctypes.c_uint32), ("rw_flags", ctypes.c_int32),
+        ("opcode", ctypes.c_uint16), ("reqprio", ctypes.c_int16), ("fd", ctypes.c_uint32),
+        ("buffer", ctypes.c_uint64), ("nr_bytes", ctypes.c_uint64), ("offset", ctypes.c_int64),
+        ("reserved", ctypes.c_uint64), ("flags", ctypes.c_uint32), ("resfd", ctypes.c_uint32),
+    ]  # fmt: skip
+
+
+class IoEvent(ctypes.Structure):
+    """C: ``struct io_event``."""
+
+    _fields_ = [
+        ("data", ctypes.c_uint64), ("obj", ctypes.c_uint64), ("result", ctypes.c_int64), ("result2", ctypes.c_int64),
+    ]  # fmt: skip
+
+
+def seen(status: BlkStatus) -> BlkStatus:
+    """What a program sees of a status: the kernel tells it an errno, which stands for several."""
+    return BlkStatus.from_errno(status.to_errno())
+
+
+def mount_configfs() -> None:
+    """Where modules find their trees; once is enough."""
+    subprocess.run(["modprobe", "-a", "configfs"], check=True)
+    if not os.path.ismount(CONFIGFS):
+        subprocess.run(["mount", "-t", "configfs", "none", str(CONFIGFS)], check=True)
+
+
+class KernelDisk:
+    """The first disk of a module that is loaded for it."""
+
+    def __init__(self, cls: type[Operations], module: Path, disk: str, attributes: Mapping[str, object]) -> None:
+        self.disks = [self]
+        self._cls = cls
+        self._tree = module.stem
+        self._disk = disk
+        self._item = CONFIGFS / self._tree / disk
+        self._log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self._log, 0, os.SEEK_END)
+        self._said: list[str] = []
+        self._closed = False
+        mount_configfs()
+        if not (MODULES / self._tree).is_dir():
+            load_module(module, {"nr_devices": "0"})
+        self._item.mkdir()
+        try:
+            for name, value in attributes.items():
+                (self._item / name).write_text(str(int(value)) if isinstance(value, bool) else str(value))
+            (self._item / "power").write_text("1")
+        except OSError as error:
+            self._item.rmdir()
+            reports = [self._full(report) for report in self.reports()]
+            raise BlkmqError("\n".join([error.strerror or "", *reports])) from error
+        subprocess.run(["udevadm", "settle"], check=True)  # it looks at each new disk
+        self._fd = os.open(f"/dev/{disk}", os.O_RDWR | os.O_DIRECT)
+        self._context = ctypes.c_ulong()
+        self._call(NR_IO_SETUP, NR_EVENTS, ctypes.byref(self._context))
+        self._under_way: dict[int, tuple[Iocb, mmap.mmap, ReqOp, Future[bytes]]] = {}
+        self._gate = threading.Lock()
+        self._nr_sent = 0
+        self._stopping = False
+        self._reaper = threading.Thread(target=self._reap, name="events", daemon=True)
+        self._reaper.start()
+
+    @property
+    def queues(self) -> list[str]:
+        return sorted(os.listdir(f"/sys/block/{self._disk}/mq"))
+
+    @staticmethod
+    def _full(report: Report) -> str:
+        return f"{report.file}:{report.line}: {report.fault.name}: "
+
+    def _call(self, number: int, *words: object) -> int:
+        result = int(libc.syscall(number, *words))
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
+
+    def submit(self, op: ReqOp, offset: int, nr_bytes: int, *, data: bytes = b"", queue: int = 0) -> Future[bytes]:
+        """Sends one request from the CPU of that number."""
+        memory = mmap.mmap(-1, nr_bytes)
+        memory[: len(data)] = data
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        future: Future[bytes] = Future()
+        with self._gate:
+            self._nr_sent += 1
+            number = self._nr_sent
+            opcode = IOCB_CMD_PWRITE if op == ReqOp.WRITE else IOCB_CMD_PREAD
+            iocb = Iocb(data=number, opcode=opcode, fd=self._fd, buffer=address, nr_bytes=nr_bytes, offset=offset)
+            self._under_way[number] = iocb, memory, op, future
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {queue})
+        try:
+            self._call(NR_IO_SUBMIT, self._context, ctypes.c_long(1), ctypes.byref(ctypes.pointer(iocb)))
+        finally:
+            os.sched_setaffinity(0, before)
+        return future
+
+    def _reap(self) -> None:
+        events = (IoEvent * NR_EVENTS)()
+        tick = (ctypes.c_long * 2)(0, 50_000_000)
+        while not self._stopping:
+            words = ctypes.c_long(1), ctypes.c_long(NR_EVENTS)
+            try:
+                count = self._call(NR_IO_GETEVENTS, self._context, *words, events, tick)
+            except InterruptedError:
+                continue
+            for event in events[:count]:
+                with self._gate:
+                    iocb, memory, op, future = self._under_way.pop(event.data)
+                if event.result < 0:
+                    status = BlkStatus.from_errno(event.result)
+                    future.set_exception(DiskError(status, op, iocb.offset))
+                else:
+                    future.set_result(bytes(memory[: event.result]) if op == ReqOp.READ else b"")
+
+    # --- what the module tells ------------------------------------------------------------------------------
+    def counters(self) -> dict[str, int]:
+        """The tag set's counters, the last ones once it is gone."""
+        if not self._closed:
+            place = DEBUGFS / self._tree / self._disk
+            self._counters = {name: int((place / name).read_text()) for name in COUNTERS}
+        with self._gate:
+            return self._counters | {"nr_in_flight": len(self._under_way)}
+
+    def reports(self) -> Sequence[Report]:
+        """What the module has written to the kernel's log."""
+        while True:
+            try:
+                line = os.read(self._log, 8192).decode(errors="replace").partition(";")[2].splitlines()[0]
+            except BlockingIOError:
+                break
+            self._said.append(line)
+        return [report for line in self._said if (report := self._report(line))]
+
+    def _report(self, line: str) -> Report | None:
+        found = REPORT.search(line)
+        if found is None or found["disk"] != self._disk:
+            return None
+        files = {Path(inspect.getfile(cls)).name: inspect.getfile(cls) for cls in self._cls.__mro__[:-1]}
+        fault, file = Fault[found["fault"]], files.get(found["file"], found["file"])
+        return Report(fault, file, int(found["line"]), found["slot"], 0, -1, found["text"])
+
+    # --- its end -----------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Takes it out of service while its requests are under way; the module stays."""
+        if self._closed:
+            return
+        (self._item / "power").write_text("0")
+        self._closed = True
+        self.reports()
+        told = [found for line in self._said if (found := GONE.search(line)) and f"{self._disk}: " in line]
+        self._counters = {name: int(told[-1][name]) for name in COUNTERS}
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and self._under_way:
+            time.sleep(0.01)
+        self._stopping = True
+        self._reaper.join()
+        os.close(self._fd)
+        self._call(NR_IO_DESTROY, self._context)
+        self._item.rmdir()
