@@ -42,6 +42,7 @@ class Machine:
     memory: str = MEMORY
     kvm: bool = False
     icount: bool = False  #: one guest instruction takes one virtual nanosecond, always
+    plugin: str = ""  #: a TCG plugin's path, with its arguments
     kernel_arguments: Sequence[str] = ()
 
 
@@ -192,7 +193,9 @@ def machine_options(machine: Machine, shared: Sequence[Path]) -> list[str]:
         "-fsdev", f"local,id={ROOT_TAG},path=/,security_model=none,readonly=on,multidevs=remap",
         "-device", f"virtio-9p-pci,fsdev={ROOT_TAG},mount_tag={ROOT_TAG}",
     ]  # fmt: skip
-    for word in ("-nodefaults", *root, *(("-icount", "shift=0") if machine.icount else ())):
+    counting = ("-icount", "shift=0") if machine.icount else ()
+    plugin = ("-plugin", machine.plugin) if machine.plugin else ()
+    for word in ("-nodefaults", *root, *counting, *plugin):
         options.append(f"--qemu-opt={word}")
     return options
 
