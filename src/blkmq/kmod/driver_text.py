@@ -7,17 +7,21 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from enum import IntEnum
+from itertools import product
+from math import prod
 from pathlib import PurePath
 
 from blkmq.compiler.c.expression import c_name, snake
 from blkmq.compiler.c.lines import function_name
 from blkmq.compiler.c.printer import print_c, wrapped
-from blkmq.compiler.program import Do, EachSegment, Field, Locked, Loop, Program
-from blkmq.compiler.walk import statements_in
+from blkmq.compiler.program import Field, Program
 from blkmq.kmod.names import Names
 from blkmq.kmod.views import limits_text
 from blkmq.mq.configuration import Attribute, attributes_of, config_class_of
 from blkmq.mq.operations import SLOTS, Operations
+
+INCLUDE = '#include "contract.h"\n'
+NR_VARIANTS_MAX = 16  #: combinations of modes for which there is a queue_rq each; with more, one serves them all
 
 ROLES = {"self": "", "pdu": "pdu", "hw": "hw", "shared": "shared"}
 CALLERS = ("HrTimer", "Work")  #: nouns that call the driver
@@ -31,9 +35,10 @@ def driver_text(cls: type[Operations], program: Program, names: Names) -> str:
     program = dataclasses.replace(program, files=tuple(PurePath(file).name for file in program.files))
     attributes = attributes_of(cls)
     parts = [
-        print_c(program),
+        print_c(program).replace(INCLUDE, _lines(_modes(attributes)) + INCLUDE, 1),
         '#line 1 "glue"\n',
         _lines(_definitions(program, names)),
+        _lines(_variants(program, attributes)),
         _lines(_callbacks(program)),
         _lines(_names_of_places(program)),
         _lines(line for name, role in ROLES.items() for line in _nouns(program, name, role)),
@@ -62,15 +67,55 @@ def _definitions(program: Program, names: Names) -> Iterator[str]:
         if role == "pdu":
             bytes_ = f"ALIGN(sizeof(struct blkmq_slot) + {bytes_}, 8)"
         yield f"#define BLKMQ_{'SLOT' if role == 'pdu' else role.upper()}_BYTES {bytes_}"
-    statements = [statement for function in program.functions for statement in statements_in(function.body)]
-    burns = any(
-        isinstance(s, Loop | EachSegment) or (isinstance(s, Do) and s.noun in ("Segment", "Page")) for s in statements
-    )
-    yield f"#define BLKMQ_BURNS {int(burns)}"
-    yield f"#define BLKMQ_LOCKS {int(any(isinstance(s, Locked) for s in statements))}"
     places = {f.name: f"BLKMQ_AT({f.file}, {f.line})" for f in program.functions}
     for name in ("queue_rq", "complete"):
         yield f"#define BLKMQ_AT_{name} {places.get(name, places['queue_rq'])}"
+    yield ""
+
+
+# --- modes ----------------------------------------------------------------------------------------------
+def _modes_of(attributes: list[Attribute]) -> dict[str, list[int]]:
+    """Attributes that stay as they are in service, with their values, as far as all combinations are few."""
+    modes: dict[str, list[int]] = {}
+    for attribute in attributes:
+        if attribute.const and (attribute.enum or attribute.boolean):
+            modes[attribute.name] = sorted(map(int, attribute.enum)) if attribute.enum else [0, 1]
+    return modes if prod(map(len, modes.values())) <= NR_VARIANTS_MAX else {}
+
+
+def _modes(attributes: list[Attribute]) -> Iterator[str]:
+    """What each mode is in each variant; the others are read."""
+    modes = _modes_of(attributes)
+    variants = list(product(*modes.values()))
+    for attribute in attributes:
+        if attribute.name in modes:
+            place = list(modes).index(attribute.name)
+            values = ", ".join(str(variant[place]) for variant in variants)
+            yield f"#define BLKMQ_MODE_{c_name(attribute.name)}(field) BLKMQ_KNOWN({values})"
+        elif attribute.const:
+            yield f"#define BLKMQ_MODE_{c_name(attribute.name)}(field) READ_ONCE(field)"
+
+
+def _variants(program: Program, attributes: list[Attribute]) -> Iterator[str]:
+    modes = _modes_of(attributes)
+    nr_variants = prod(map(len, modes.values()))
+    yield f"#define BLKMQ_NR_VARIANTS {nr_variants}"
+    yield f"#define BLKMQ_VARIANTS(X) {' '.join(f'X({number})' for number in range(nr_variants))}"
+    yield ""
+    yield f"static u8 blkmq_variant_of(const struct {program.snake_name}_config *config)"
+    yield "{"
+    yield "\tu8 variant = 0;"
+    yield ""
+    for name, values in modes.items():
+        yield f"\tvariant *= {len(values)};"
+        yield f"\tswitch (config->{c_name(name)}) {{"
+        for index, value in enumerate(values):
+            yield f"\tcase {value}:"
+            yield f"\t\tvariant += {index};"
+            yield "\t\tbreak;"
+        yield "\t}"
+    yield "\treturn variant;"
+    yield "}"
     yield ""
 
 
@@ -84,7 +129,7 @@ def _callbacks(program: Program) -> Iterator[str]:
         if entry.slot is not None and entry.slot.name in ("init_request", "exit_request"):
             yield from _for_slot(program, entry.slot.name, entry.function)
     yield ""
-    yield "static void blkmq_driver_later(struct blkmq_call *call, void *self, struct blkmq_rq rq, s64 callback)"
+    yield "static __always_inline void blkmq_driver_later(struct blkmq_call *call, void *self, struct blkmq_rq rq, s64 callback)"
     yield "{"
     later = [entry for entry in program.entries if entry.slot is None]
     if later:

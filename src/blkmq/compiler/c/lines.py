@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blkmq.compiler.c.expression import NOTHING, c_name, declared, expression, integer
-from blkmq.compiler.program import EachSegment, Expr, Function, Int, Local, Loop, Place, Program, Root
+from blkmq.compiler.c.expression import NOTHING, TYPE_TEXT, c_name, declared, expression, integer
+from blkmq.compiler.program import Expr, Function, Int, Invoke, Kind, Local, Place, Program, Root
 from blkmq.compiler.walk import statements_in
 from blkmq.mq.integer import Sized
+
+
+#: Statements of a function that is inlined wherever it is called, and of one that is called once.
+INLINED_MAX, INLINED_ONCE_MAX = 12, 60
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,11 @@ class CLine:
 class Lines:
     """The body of one function, as far as it is printed."""
 
-    def __init__(self, program: Program, function: Function, marks: bool = True) -> None:
+    def __init__(
+        self, program: Program, function: Function, apart: frozenset[str], marks: bool = True
+    ) -> None:
         self._marks = marks
+        self._apart = apart
         self._program = program
         self._function = function
         self._body: list[CLine] = []
@@ -114,14 +122,42 @@ def function_name(program: Program, name: str) -> str:
 
 
 def signature(program: Program, function: Function) -> str:
-    """``static s64 slow_ram_transfer(struct blkmq_call *call, struct slow_ram *self)`` and the like."""
-    parameters = ["struct blkmq_call *call"]
-    if function.method:
-        parameters.append(f"struct {program.snake_name} *self")
-    for parameter in function.parameters:
-        parameters.append(declared(parameter.type.kind, c_name(parameter.name)))
+    """``static __always_inline s64 slow_ram_transfer(struct blkmq_call *call, struct slow_ram *self)`` and the like."""
+    parameters = ", ".join(["struct blkmq_call *call", *_parameters(program, function)])
     name = declared(function.returns.kind, function_name(program, function.name))
-    is_callback = any(entry.function == function.name for entry in program.entries)
-    loops = any(isinstance(s, Loop | EachSegment) for s in statements_in(function.body))
-    apart = "noinline " if loops and not is_callback else ""  # else what has none would save registers for it
-    return f"static {apart}{name}({', '.join(parameters)})"
+    return f"static __always_inline {name}({parameters})"
+
+
+def _parameters(program: Program, function: Function) -> list[str]:
+    """All but the call."""
+    own = [f"struct {program.snake_name} *self"] if function.method else []
+    return own + [declared(parameter.type.kind, c_name(parameter.name)) for parameter in function.parameters]
+
+
+def functions_apart(program: Program) -> frozenset[str]:
+    """Those that are long, with all that they have inlined themselves: who calls one has no copy of it."""
+    invoked = {
+        function.name: [s.function for s in statements_in(function.body) if isinstance(s, Invoke)]
+        for function in program.functions
+    }
+    nr_calls = Counter(name for names in invoked.values() for name in names)
+    sizes: dict[str, int] = {}
+    found: set[str] = set()
+    for function in program.functions:  # what is called stands before what calls it
+        inlined = sum(sizes[name] for name in invoked[function.name] if name not in found)
+        sizes[function.name] = inlined + sum(1 for _ in statements_in(function.body))
+        most = INLINED_MAX if nr_calls[function.name] > 1 else INLINED_ONCE_MAX
+        if nr_calls[function.name] and _parameters(program, function) and sizes[function.name] > most:
+            found.add(function.name)
+    return frozenset(found)
+
+
+def apart(program: Program, function: Function) -> str:
+    """What declares ``NAME_apart()``, behind the function."""
+    name = function_name(program, function.name)
+    own = ["self"] if function.method else []
+    arguments = ", ".join([*own, *(c_name(parameter.name) for parameter in function.parameters)])
+    parameters = ", ".join(_parameters(program, function))
+    if function.returns.kind is Kind.NONE:
+        return f"BLKMQ_APART_VOID({name}, ({parameters}), ({arguments}))"
+    return f"BLKMQ_APART({TYPE_TEXT[function.returns.kind].rstrip()}, {name}, ({parameters}), ({arguments}))"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from blkmq.compiler.c.expression import c_name, snake
-from blkmq.compiler.c.lines import CLine, function_name
+from blkmq.compiler.c.lines import CLine, apart, function_name, functions_apart
 from blkmq.compiler.c.statement import FunctionPrinter
 from blkmq.compiler.program import Entry, Field, Function, Kind, Program, Record
 from blkmq.compiler.renaming import without_locals_named
@@ -41,10 +41,13 @@ def print_c(program: Program, *, lines: bool = True) -> str:
     text: list[CLine] = [*_head(program)]
     for record in program.records:
         text += [*_record(program, record), CLine("")]
+    found = functions_apart(program)
     for function in program.functions:
         name = PurePath(program.files[function.file]).name
         text += [CLine(f"/* {_comment(f'{function.name}, {name}:{function.line}')} */")]
-        text += [*_mapped(program, function, lines), CLine("")]
+        text += [*_mapped(program, function, found, lines), CLine("")]
+        if function.name in found:
+            text += [CLine(apart(program, function)), CLine("")]
     if lines:
         text.append(CLine('#line 1 "entry"'))
     text += _entry(program)
@@ -95,12 +98,12 @@ def _field_type(field: Field) -> str:
     return field.sized.name
 
 
-def _mapped(program: Program, function: Function, lines: bool) -> Iterator[CLine]:
+def _mapped(program: Program, function: Function, found: frozenset[str], lines: bool) -> Iterator[CLine]:
     """A function's lines, with a ``#line`` wherever counting on would be wrong; the first one names the file."""
     name = program.files[function.file].replace("\\", "\\\\").replace('"', '\\"')
     file = f' "{name}"'
     counted = 0
-    for line in FunctionPrinter(program, function, lines).lines():
+    for line in FunctionPrinter(program, function, found, lines).lines():
         if lines and line.line and line.line != counted:
             yield CLine(f"#line {line.line}{file}")
             file = ""

@@ -56,8 +56,8 @@ class _Loop:
 class FunctionPrinter(Lines):
     """Prints one function; ``lines`` is the result."""
 
-    def __init__(self, program: Program, function: Function, marks: bool = True) -> None:
-        super().__init__(program, function, marks)
+    def __init__(self, program: Program, function: Function, apart: frozenset[str], marks: bool = True) -> None:
+        super().__init__(program, function, apart, marks)
         self._loops: list[_Loop] = []
         self._locks: list[str] = []  #: what gives them back
         self._nr_labels = 0
@@ -142,6 +142,8 @@ class FunctionPrinter(Lines):
         what = self._lvalue(s.place, s.line)
         if s.place.field.noun:
             self._call(s.target, "blkmq_kept_request_load", ["call", f"&{what}"], s.line)
+        elif s.place.field.const and s.place.path[0] == "config":
+            self._put(f"{c_name(s.target)} = BLKMQ_MODE({c_name(s.place.field.name)}, {what});", s.line)
         else:
             self._put(f"{c_name(s.target)} = READ_ONCE({what});", s.line)
 
@@ -180,7 +182,8 @@ class FunctionPrinter(Lines):
     def _invoke(self, s: Invoke) -> None:
         called = next(f for f in self._program.functions if f.name == s.function)
         arguments = ["call", *(["self"] if called.method else []), *map(expression, s.args)]
-        self._call(s.target, function_name(self._program, s.function), arguments, s.line)
+        name = function_name(self._program, s.function) + "_apart" * (s.function in self._apart)
+        self._call(s.target, name, arguments, s.line)
         self._leave_on_error(s.line)
         self._at = 0
 

@@ -41,28 +41,40 @@ enum blkmq_state {
 };
 
 /* slot->word: generation << 32 | status << 24 | state << 16 | pins */
-#define BLKMQ_GENERATION	(1ULL << 32)
+#define BLKMQ_GENERATION_SHIFT	32
 #define BLKMQ_STATUS_SHIFT	24
 #define BLKMQ_STATE_SHIFT	16
 #define BLKMQ_PINS_MASK		0xffffULL
 #define BLKMQ_STATE_BITS(state)	((u64)(state) << BLKMQ_STATE_SHIFT)
 
 struct blkmq_slot {
-	atomic64_t word;
+	union {
+		atomic64_t word;
+#ifdef __LITTLE_ENDIAN
+		struct { u32 low, generation; };	/* odd while the driver has the request */
+#else
+		struct { u32 generation, low; };
+#endif
+	};
 	struct request *rq;	/* while the word says that the driver has it */
 	struct blkmq_hw *hw;	/* of the disk that it is for */
 	struct blkmq_set *set;
-	u32 index;		/* queue << 16 | tag */
-	u32 updates;		/* segments are of the past once this has changed */
-	unsigned long kept_since;	/* jiffies when complete was called */
+	u32 index;		/* BIT(31) | queue << 16 | tag */
+	u32 kept;		/* the generation that complete has kept, */
+	unsigned long kept_since;	/* and when, in jiffies */
 	/* the driver's Pdu follows */
 };
 
-/* A request and the life of its slot. */
+/* A request and the life of its slot: an odd number, so that none is live that has ended. */
 struct blkmq_rq {
-	struct blkmq_slot *slot;
-	u64 generation;		/* << 32, the rest is zero */
+	struct blkmq_slot *slot;	/* never NULL */
+	u32 generation;
 };
+
+/* The slot of no request: no handle of it is live. */
+static struct blkmq_slot blkmq_no_slot;
+
+#define BLKMQ_NO_RQ	((struct blkmq_rq){ &blkmq_no_slot, 1 })
 
 #define BLKMQ_PAGE_SIZE	((s64)PAGE_SIZE)
 
@@ -80,7 +92,7 @@ struct blkmq_segment {
 	struct bvec_iter iter;
 	u8 *front;		/* good only while the request is pinned */
 	s64 nr_bytes;		/* from there on */
-	u32 updates;
+	u32 pin;		/* call->nr_pins when it was looked up */
 };
 
 /* --- fields of the driver's records ------------------------------------------- */
@@ -108,22 +120,28 @@ struct blkmq_atomic {
 	atomic64_t value;
 };
 
+/* What a call holds, the innermost first. */
+struct blkmq_held {
+	struct blkmq_held *outer;
+	bool spins;
+};
+
 struct blkmq_spin_lock {
 	spinlock_t lock;
-	struct blkmq_call *owner;
+	struct blkmq_held held;		/* of who has the lock */
 	unsigned long flags;
 } ____cacheline_aligned_in_smp;
 
 struct blkmq_mutex {
 	struct mutex lock;
-	struct blkmq_call *owner;
+	struct blkmq_held held;
 };
 
 struct blkmq_hr_timer {
 	struct hrtimer timer;
 	struct blkmq_disk *disk;	/* NULL: in a Pdu, for its request */
 	struct blkmq_slot *slot;	/* of that request */
-	atomic64_t generation;
+	u32 generation;
 	s64 callback;
 };
 
@@ -131,7 +149,7 @@ struct blkmq_work {
 	struct work_struct work;
 	struct blkmq_disk *disk;
 	struct blkmq_slot *slot;
-	atomic64_t generation;
+	u32 generation;
 	s64 callback;
 };
 
@@ -148,36 +166,138 @@ struct blkmq_request_list {
 
 /* --- a callback in progress ------------------------------------------------------ */
 
-#define BLKMQ_NR_HELD_MAX	8
-
-#ifndef __uninitialized		/* kernels that clear all locals: a call's are set by blkmq_begin() */
+/*
+ * A local of the callback's.  Everything that has its address is inlined, or is
+ * called with a copy (blkmq_apart()): so it never is in memory, and what is known
+ * of it where it is compiled, that there was no error say, costs nothing.
+ */
+#ifndef __uninitialized		/* kernels that clear all locals */
 #define __uninitialized
 #endif
 
-struct blkmq_held {
-	void *lock;
-	bool spins;
-};
-
 struct blkmq_call {
 	s64 fuel;
+	s64 value;		/* of the error */
 	u32 error;		/* enum blkmq_fault */
 	u32 at;
 	u32 error_at;
+	u32 nr_pins;		/* counts each change of what is pinned, and each update */
 	u8 slot;		/* number of the callback */
-	bool may_sleep;
+	u8 variant;		/* of the modes: see BLKMQ_MODE() */
 	u8 nr_spinning;
-	u8 nr_held;
+	bool may_sleep;
 	bool has_started;	/* its request */
-	s64 value;
+	bool has_data_fuel;
 	struct blkmq_disk *disk;
-	struct blkmq_rq rq;	/* which it serves; none */
+	struct blkmq_rq rq;	/* which it serves, or none */
 	struct blkmq_slot *pinned;
-	struct blkmq_limits *limits;
-	struct blkmq_geometry *geometry;
-	struct blkmq_unique_id *unique_id;
-	struct blkmq_held held[BLKMQ_NR_HELD_MAX];
+	struct blkmq_held *held;
+	void *view;		/* limits, a geometry or an id to fill in */
 };
+
+/* What a function may change of its call's record. */
+static __always_inline void blkmq_copy_progress(struct blkmq_call *to, const struct blkmq_call *from)
+{
+	to->fuel = from->fuel;
+	to->error = from->error;
+	to->nr_pins = from->nr_pins;
+	to->has_started = from->has_started;
+	to->has_data_fuel = from->has_data_fuel;
+	to->pinned = from->pinned;
+	if (likely(!from->error))
+		return;		/* the locks that it took are given back */
+	to->value = from->value;
+	to->error_at = from->error_at;
+	to->nr_spinning = from->nr_spinning;
+	to->held = from->held;
+}
+
+/* Field by field: what is assigned as a whole stays in memory. */
+static __always_inline void blkmq_copy_call(struct blkmq_call *to, const struct blkmq_call *from)
+{
+	to->fuel = from->fuel;
+	to->value = from->value;
+	to->error = from->error;
+	to->at = from->at;
+	to->error_at = from->error_at;
+	to->nr_pins = from->nr_pins;
+	to->slot = from->slot;
+	to->variant = from->variant;
+	to->nr_spinning = from->nr_spinning;
+	to->may_sleep = from->may_sleep;
+	to->has_started = from->has_started;
+	to->has_data_fuel = from->has_data_fuel;
+	to->disk = from->disk;
+	to->rq.slot = from->rq.slot;
+	to->rq.generation = from->rq.generation;
+	to->pinned = from->pinned;
+	to->held = from->held;
+	to->view = from->view;
+}
+
+/* A copy to be passed by value, where that is rare. */
+static __always_inline struct blkmq_call blkmq_copied(const struct blkmq_call *call)
+{
+	struct blkmq_call copy __uninitialized;
+
+	blkmq_copy_call(&copy, call);
+	return copy;
+}
+
+/* The value of an expression with ``copy``, a pointer to a copy of the call's record. */
+#define blkmq_apart(call, copy, expression) ({				\
+	struct blkmq_call copy_ __uninitialized, *copy = &copy_;	\
+	blkmq_copy_call(copy, call);					\
+	__auto_type value_ = (expression);				\
+	blkmq_copy_progress(call, copy);				\
+	value_;								\
+})
+
+/*
+ * What the driver's text says behind a function that is called from several
+ * places, or loops: NAME_apart() is not inlined, and has the call's record in
+ * registers as its caller has.
+ */
+#define BLKMQ_APART(type, name, parameters, arguments)			\
+static noinline type name##_copied(struct blkmq_call *outer, BLKMQ_WORDS parameters)	\
+{									\
+	struct blkmq_call copy_ __uninitialized, *call = &copy_;	\
+	blkmq_copy_call(call, outer);					\
+	type value_ = name(call, BLKMQ_WORDS arguments);		\
+	blkmq_copy_progress(outer, call);				\
+	return value_;							\
+}									\
+static __always_inline type name##_apart(struct blkmq_call *call, BLKMQ_WORDS parameters)	\
+{									\
+	return blkmq_apart(call, copy, name##_copied(copy, BLKMQ_WORDS arguments));	\
+}
+
+#define BLKMQ_APART_VOID(name, parameters, arguments)			\
+static noinline int name##_copied(struct blkmq_call *outer, BLKMQ_WORDS parameters)	\
+{									\
+	struct blkmq_call copy_ __uninitialized, *call = &copy_;	\
+	blkmq_copy_call(call, outer);					\
+	name(call, BLKMQ_WORDS arguments);				\
+	blkmq_copy_progress(outer, call);				\
+	return 0;							\
+}									\
+static __always_inline void name##_apart(struct blkmq_call *call, BLKMQ_WORDS parameters)	\
+{									\
+	blkmq_apart(call, copy, name##_copied(copy, BLKMQ_WORDS arguments));	\
+}
+
+#define BLKMQ_WORDS(...)	__VA_ARGS__
+
+/*
+ * There is a queue_rq for each combination of the driver's modes, so that in
+ * these a mode is known when they are compiled: BLKMQ_MODE_name(), printed with
+ * the driver, has BLKMQ_KNOWN() with its value in each variant.
+ */
+#define BLKMQ_MODE(attribute, field)	BLKMQ_MODE_##attribute(field)
+#define BLKMQ_KNOWN(...) ({						\
+	static const s64 values_[] = { __VA_ARGS__ };			\
+	values_[call->variant];						\
+})
 
 /* --- what the callbacks stand on ---------------------------------------------------- */
 
@@ -213,16 +333,17 @@ struct blkmq_disk {
 	struct gendisk *gendisk;
 	s64 capacity_sectors;
 	u8 read_only;
-	void *driver;			/* the driver's own record */
+	u8 variant;
 	const char *name;
 	struct llist_head dead_hws;
 	bool is_added;
-};
+	/* the driver's own record follows, which may have spin locks */
+} ____cacheline_aligned_in_smp;
 
 struct blkmq_hw {
 	struct blkmq_disk *disk;
 	struct blk_mq_hw_ctx *hctx;
-	u8 *slots;
+	void *slots;
 	unsigned int queue_num;
 	bool may_block;
 	struct llist_node dead;

@@ -11,20 +11,35 @@
 #define BLKMQ_FUEL_CONTROL	(1LL << 24)
 #define BLKMQ_FUEL_DATA		(1LL << 20)
 
-static __always_inline void blkmq_begin(struct blkmq_call *call, struct blkmq_disk *disk, struct blkmq_rq rq, u8 slot,
-					bool may_sleep, s64 fuel)
+static __always_inline struct blkmq_call blkmq_begin(struct blkmq_disk *disk, struct blkmq_rq rq, u8 slot,
+						     bool may_sleep, s64 fuel)
 {
-	if (BLKMQ_BURNS)
-		call->fuel = fuel;
-	call->error = 0;
-	call->slot = slot;
-	call->may_sleep = may_sleep;
-	call->nr_spinning = 0;
-	call->nr_held = 0;
-	call->has_started = false;
-	call->disk = disk;
-	call->rq = rq;
-	call->pinned = NULL;
+	struct blkmq_call call __uninitialized;
+
+	call.fuel = fuel;
+	call.value = 0;
+	call.error = BLKMQ_FAULT_NONE;
+	call.at = 0;
+	call.error_at = 0;
+	call.nr_pins = 0;
+	call.slot = slot;
+	call.variant = disk->variant;
+	call.nr_spinning = 0;
+	call.may_sleep = may_sleep;
+	call.has_started = false;
+	call.has_data_fuel = false;
+	call.disk = disk;
+	call.rq.slot = rq.slot;
+	call.rq.generation = rq.generation;
+	call.pinned = &blkmq_no_slot;
+	call.held = NULL;
+	call.view = NULL;
+	return call;
+}
+
+static __always_inline BLKMQ_DRIVER *blkmq_driver(struct blkmq_disk *disk)
+{
+	return (void *)(disk + 1);
 }
 
 static noinline __cold void blkmq_escaped(struct blkmq_call *call)
@@ -33,7 +48,7 @@ static noinline __cold void blkmq_escaped(struct blkmq_call *call)
 	if (call->slot == BLKMQ_SLOT_timeout && call->error == BLKMQ_FAULT_STALE && !blkmq_is_live(call->rq))
 		return;
 	atomic_inc(&call->disk->set->nr_errors);
-	blkmq_report(call, call->error, call->value, call->error_at);
+	blkmq_report(call->disk, call->slot, call->error, call->value, call->error_at);
 }
 
 /*
@@ -48,15 +63,14 @@ static noinline enum blkmq_outcome blkmq_abandon(struct blkmq_call *call, struct
 
 #ifdef blkmq_driver_cleanup_rq
 	if (blkmq_is_live(rq) && blkmq_is_in(atomic64_read(&rq.slot->word), sources)) {
-		struct blkmq_call inner;
+		struct blkmq_disk *disk = rq.slot->hw->disk;
+		struct blkmq_call inner = blkmq_begin(disk, rq, BLKMQ_SLOT_cleanup_rq, false, BLKMQ_FUEL_DATA);
 
-		blkmq_begin(&inner, rq.slot->hw->disk, rq, BLKMQ_SLOT_cleanup_rq, false, BLKMQ_FUEL_DATA);
-		blkmq_driver_cleanup_rq(&inner, rq.slot->hw->disk->driver, rq);
-		blkmq_release_held(&inner);
+		blkmq_driver_cleanup_rq(&inner, blkmq_driver(disk), rq);
+		blkmq_give_back(&inner);
 		if (inner.error)
 			blkmq_escaped(&inner);
-		if (inner.pinned)
-			blkmq_unpin(inner.pinned);
+		blkmq_let_go(&inner);
 	}
 #endif
 	outcome = blkmq_transition(rq, sources, BLKMQ_ENDED, status, own);
@@ -65,19 +79,23 @@ static noinline enum blkmq_outcome blkmq_abandon(struct blkmq_call *call, struct
 	return outcome;
 }
 
-/* After any callback but queue_rq: an error that escaped ends the request that it was for. */
+/* An error that escaped ends the request that the callback was for. */
+static noinline __cold void blkmq_fail_request(struct blkmq_call call)
+{
+	blkmq_escaped(&call);
+	if (blkmq_abandon(&call, call.rq, BLKMQ_STATUS_IOERR, BLKMQ_FROM_FAIL) == BLKMQ_DONE)
+		blkmq_hand_over(call.rq.slot, BLKMQ_STATUS_IOERR);
+	blkmq_let_go(&call);
+}
+
+/* After any callback but queue_rq. */
 static __always_inline void blkmq_finish(struct blkmq_call *call)
 {
-	if (BLKMQ_LOCKS && unlikely(call->nr_held))
-		blkmq_release_held(call);
-	if (unlikely(call->error)) {
-		blkmq_escaped(call);
-		if (call->rq.slot &&
-		    blkmq_abandon(call, call->rq, BLKMQ_STATUS_IOERR, BLKMQ_FROM_FAIL) == BLKMQ_DONE)
-			blkmq_hand_over(call->rq.slot, BLKMQ_STATUS_IOERR);
-	}
-	if (call->pinned)
-		blkmq_unpin(call->pinned);
+	blkmq_give_back(call);
+	if (unlikely(call->error))
+		blkmq_fail_request(blkmq_copied(call));
+	else
+		blkmq_let_go(call);
 }
 
 /* What a control callback that is over came to; its Errno may be any number. */
@@ -86,16 +104,6 @@ static inline int blkmq_errno(struct blkmq_call *call, s64 error)
 	if (!call->error && !error)
 		return 0;
 	return !call->error && error < 0 && error >= -MAX_ERRNO ? error : -EIO;
-}
-
-static __always_inline s64 blkmq_fuel_of(struct request *request)
-{
-	return BLKMQ_FUEL_DATA + request->__data_len / BLKMQ_BYTES_PER_FUEL;
-}
-
-static __always_inline struct blkmq_slot *blkmq_slot_of(struct blkmq_hw *hw, struct request *request)
-{
-	return (struct blkmq_slot *)(hw->slots + request->tag * BLKMQ_SLOT_BYTES);
 }
 
 static inline struct blkmq_slot *blkmq_slot(struct blkmq_set *set, unsigned int queue, unsigned int tag)
@@ -109,13 +117,21 @@ static inline struct blkmq_slot *blkmq_slot_at(struct blkmq_set *set, u32 index)
 	return blkmq_slot(set, index >> 16 & 0x7fff, index & 0xffff);
 }
 
-/* The present handle of a request that the block layer has, or that the driver has: it cannot change here. */
+/*
+ * Where a request has its slot, from the moment that queue_rq issues it; the
+ * request's own memory may go with the scheduler, its slot stays.
+ */
+static __always_inline struct blkmq_slot **blkmq_slot_in(struct request *request)
+{
+	return blk_mq_rq_to_pdu(request);
+}
+
+/* The present handle of a request that was issued; it is live if the driver has the request. */
 static __always_inline struct blkmq_rq blkmq_rq_of(struct request *request)
 {
-	struct blkmq_hw *hw = request->mq_hctx->driver_data;
-	struct blkmq_slot *slot = blkmq_slot_of(hw, request);
+	struct blkmq_slot *slot = *blkmq_slot_in(request);
 
-	return (struct blkmq_rq){ slot, atomic64_read(&slot->word) & ~(BLKMQ_GENERATION - 1) };
+	return blkmq_issued(slot, READ_ONCE(slot->generation) | 1);
 }
 
 /* A timer or a work: its request may be gone, and it is not called for then. */
@@ -124,7 +140,7 @@ static void blkmq_call_later(struct blkmq_disk *disk, struct blkmq_rq rq, s64 ca
 	struct blkmq_call call;
 	int reader = 0;
 
-	if (rq.slot) {
+	if (blkmq_rq_present(rq)) {
 		if (!blkmq_is_live(rq)) {
 			atomic_inc(&rq.slot->set->nr_stale_timers);
 			return;
@@ -133,13 +149,8 @@ static void blkmq_call_later(struct blkmq_disk *disk, struct blkmq_rq rq, s64 ca
 	}
 	if (may_sleep)
 		reader = srcu_read_lock(blkmq_srcu(disk->set));
-	blkmq_begin(&call, disk, rq, callback, may_sleep, BLKMQ_FUEL_DATA);
-	if (BLKMQ_BURNS && rq.slot && blkmq_pin(&call, rq))
-		call.fuel = blkmq_fuel_of(rq.slot->rq);
-	if (!call.error)
-		blkmq_driver_later(&call, disk->driver, rq, callback);
-	else if (call.error == BLKMQ_FAULT_STALE)
-		call.error = 0;
+	call = blkmq_begin(disk, rq, callback, may_sleep, BLKMQ_FUEL_DATA);
+	blkmq_driver_later(&call, blkmq_driver(disk), rq, callback);
 	blkmq_finish(&call);
 	if (may_sleep)
 		srcu_read_unlock(blkmq_srcu(disk->set), reader);

@@ -7,11 +7,10 @@
 static int blkmq_open(struct gendisk *gendisk, blk_mode_t mode)
 {
 	struct blkmq_disk *disk = gendisk->private_data;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_open, true, BLKMQ_FUEL_CONTROL);
 	s64 error;
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_open, true, BLKMQ_FUEL_CONTROL);
-	error = blkmq_driver_open(&call, disk->driver);
+	error = blkmq_driver_open(&call, blkmq_driver(disk));
 	blkmq_finish(&call);
 	return blkmq_errno(&call, error);
 }
@@ -21,10 +20,9 @@ static int blkmq_open(struct gendisk *gendisk, blk_mode_t mode)
 static void blkmq_release(struct gendisk *gendisk)
 {
 	struct blkmq_disk *disk = gendisk->private_data;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_release, true, BLKMQ_FUEL_CONTROL);
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_release, true, BLKMQ_FUEL_CONTROL);
-	blkmq_driver_release(&call, disk->driver);
+	blkmq_driver_release(&call, blkmq_driver(disk));
 	blkmq_finish(&call);
 }
 #endif

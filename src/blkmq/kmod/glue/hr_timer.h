@@ -5,7 +5,7 @@
 
 static void blkmq_call_later(struct blkmq_disk *disk, struct blkmq_rq rq, s64 callback, bool may_sleep);
 
-static inline s64 blkmq_ktime_get_ns(struct blkmq_call *call)
+static __always_inline s64 blkmq_ktime_get_ns(struct blkmq_call *call)
 {
 	return ktime_get_ns();
 }
@@ -14,17 +14,17 @@ static enum hrtimer_restart blkmq_hr_timer_fired(struct hrtimer *hrtimer)
 {
 	struct blkmq_hr_timer *timer = container_of(hrtimer, struct blkmq_hr_timer, timer);
 
-	blkmq_call_later(timer->disk, (struct blkmq_rq){ timer->slot, atomic64_read(&timer->generation) },
+	blkmq_call_later(timer->disk, (struct blkmq_rq){ timer->slot, READ_ONCE(timer->generation) },
 			 timer->callback, false);
 	return HRTIMER_NORESTART;
 }
 
-/* ``slot`` is that of the Pdu that it is in; else it is the disk's. */
+/* ``slot`` is that of the Pdu that it is in, or NULL: it is the disk's. */
 static inline void blkmq_hr_timer_init(struct blkmq_hr_timer *timer, struct blkmq_disk *disk,
 				       struct blkmq_slot *slot, s64 callback)
 {
 	timer->disk = disk;
-	timer->slot = slot;
+	timer->slot = slot ?: &blkmq_no_slot;
 	timer->callback = callback;
 	hrtimer_setup(&timer->timer, blkmq_hr_timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 }
@@ -35,22 +35,22 @@ static inline void blkmq_hr_timer_exit(struct blkmq_hr_timer *timer)
 	hrtimer_cancel(&timer->timer);
 }
 
-static inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
+static __always_inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
 					struct blkmq_rq rq, s64 callback)
 {
 	if (blkmq_bad(call, nsec < 0, BLKMQ_FAULT_VALUE, nsec))
 		return;
-	if (timer->slot) {
+	if (timer->slot != &blkmq_no_slot) {
 		if (!blkmq_is_live(rq) || rq.slot != timer->slot) {
 			blkmq_fail_stale(call, rq);
 			return;
 		}
-		atomic64_set(&timer->generation, rq.generation);
+		WRITE_ONCE(timer->generation, rq.generation);
 	}
 	hrtimer_start(&timer->timer, ns_to_ktime(nsec), HRTIMER_MODE_REL);
 }
 
-static inline bool blkmq_hr_timer_cancel(struct blkmq_call *call, struct blkmq_hr_timer *timer)
+static __always_inline bool blkmq_hr_timer_cancel(struct blkmq_call *call, struct blkmq_hr_timer *timer)
 {
 	return hrtimer_try_to_cancel(&timer->timer) > 0;
 }

@@ -6,7 +6,7 @@
 static int __maybe_unused blkmq_change_set(struct blkmq_set *set, const BLKMQ_CONFIG *config)
 {
 	struct blkmq_disk *disk = set->disks[0];
-	BLKMQ_DRIVER *driver = disk->driver;
+	BLKMQ_DRIVER *driver = blkmq_driver(disk);
 	struct blkmq_tag_set before = set->view;
 	BLKMQ_CONFIG old = driver->config;
 	struct blkmq_limits *limits;

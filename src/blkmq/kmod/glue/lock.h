@@ -7,64 +7,81 @@
 #define blkmq_spin_lock_init(noun)	spin_lock_init(&(noun)->lock)
 #define blkmq_mutex_init(noun)		mutex_init(&(noun)->lock)
 
-/* Only this call itself can have put itself there, so that no lock is needed to look. */
-static inline bool blkmq_may_take(struct blkmq_call *call, struct blkmq_call **owner)
+static noinline bool blkmq_holds(struct blkmq_held *held, struct blkmq_held *lock)
 {
-	return !blkmq_bad(call, READ_ONCE(*owner) == call || call->nr_held == BLKMQ_NR_HELD_MAX, BLKMQ_FAULT_LOCK,
-			  call->nr_held);
+	for (; held; held = held->outer) {
+		if (held == lock)
+			return true;
+	}
+	return false;
 }
 
-static inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock)
+/* Only what this call itself has taken is in its chain, so that no lock is needed to look. */
+static __always_inline bool blkmq_may_take(struct blkmq_call *call, struct blkmq_held *lock)
+{
+	return !blkmq_bad(call, call->held && blkmq_holds(call->held, lock), BLKMQ_FAULT_LOCK, 0);
+}
+
+static __always_inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock)
 {
 	unsigned long flags;
 
-	if (!blkmq_may_take(call, &lock->owner))
+	if (!blkmq_may_take(call, &lock->held))
 		return;
 	spin_lock_irqsave(&lock->lock, flags);
 	lock->flags = flags;
-	WRITE_ONCE(lock->owner, call);
-	call->held[call->nr_held++] = (struct blkmq_held){ lock, true };
+	lock->held = (struct blkmq_held){ call->held, true };
+	call->held = &lock->held;
 	call->nr_spinning++;
 }
 
-static inline void blkmq_spin_lock_exit(struct blkmq_call *call, struct blkmq_spin_lock *lock)
+/* Locks nest: the last one taken is the first one given back. */
+static __always_inline void blkmq_spin_lock_exit(struct blkmq_call *call, struct blkmq_spin_lock *lock)
 {
-	unsigned long flags = lock->flags;
-
 	call->nr_spinning--;
-	call->nr_held--;	/* locks nest: the last one taken is the first one given back */
-	WRITE_ONCE(lock->owner, NULL);
-	spin_unlock_irqrestore(&lock->lock, flags);
+	call->held = lock->held.outer;
+	spin_unlock_irqrestore(&lock->lock, lock->flags);
 }
 
-static inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex *lock)
+static __always_inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex *lock)
 {
 	if (blkmq_bad(call, !call->may_sleep || call->nr_spinning, BLKMQ_FAULT_SLEEP, 0) ||
-	    !blkmq_may_take(call, &lock->owner))
+	    !blkmq_may_take(call, &lock->held))
 		return;
 	mutex_lock(&lock->lock);
-	WRITE_ONCE(lock->owner, call);
-	call->held[call->nr_held++] = (struct blkmq_held){ lock, false };
+	lock->held = (struct blkmq_held){ call->held, false };
+	call->held = &lock->held;
 }
 
-static inline void blkmq_mutex_exit(struct blkmq_call *call, struct blkmq_mutex *lock)
+static __always_inline void blkmq_mutex_exit(struct blkmq_call *call, struct blkmq_mutex *lock)
 {
-	call->nr_held--;
-	WRITE_ONCE(lock->owner, NULL);
+	call->held = lock->held.outer;
 	mutex_unlock(&lock->lock);
 }
 
 /* What a call that was broken off still holds, the innermost first. */
-static noinline __cold void blkmq_release_held(struct blkmq_call *call)
+static noinline __cold void blkmq_release(struct blkmq_held *held)
 {
-	while (call->nr_held) {
-		struct blkmq_held *held = &call->held[call->nr_held - 1];
+	while (held) {
+		struct blkmq_held *outer = held->outer;
 
-		if (held->spins)
-			blkmq_spin_lock_exit(call, held->lock);
-		else
-			blkmq_mutex_exit(call, held->lock);
+		if (held->spins) {
+			struct blkmq_spin_lock *lock = container_of(held, struct blkmq_spin_lock, held);
+
+			spin_unlock_irqrestore(&lock->lock, lock->flags);
+		} else {
+			mutex_unlock(&container_of(held, struct blkmq_mutex, held)->lock);
+		}
+		held = outer;
 	}
+}
+
+static __always_inline void blkmq_give_back(struct blkmq_call *call)
+{
+	if (unlikely(call->held))
+		blkmq_release(call->held);
+	call->held = NULL;
+	call->nr_spinning = 0;
 }
 
 #endif

@@ -53,6 +53,7 @@ static int __init blkmq_init(void)
 	int error;
 
 	pr_notice("EXPERIMENTAL: a block driver written in Python (" BLKMQ_SOURCE ")\n");
+	blkmq_init_ops();
 	config_group_init(&blkmq_tree.su_group);
 	mutex_init(&blkmq_tree.su_mutex);
 	blkmq_major = register_blkdev(0, BLKMQ_MODULE);

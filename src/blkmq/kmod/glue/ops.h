@@ -6,47 +6,40 @@
 /* A new life of the slot: its handle. */
 static __always_inline struct blkmq_rq blkmq_issue(struct blkmq_hw *hw, struct request *request)
 {
-	struct blkmq_slot *slot = blkmq_slot_of(hw, request);
+	struct blkmq_slot *slot = hw->slots + request->tag * BLKMQ_SLOT_BYTES;
 	s64 word = atomic64_read(&slot->word);
-	u64 generation = (word & ~(BLKMQ_GENERATION - 1)) + BLKMQ_GENERATION;
+	struct blkmq_rq rq = blkmq_issued(slot, ((word | U32_MAX) + 1) >> BLKMQ_GENERATION_SHIFT);
 
+	*blkmq_slot_in(request) = slot;
 	slot->rq = request;
 	slot->hw = hw;
 	if (likely(!(word & BLKMQ_PINS_MASK))) {	/* else a past life's pins change it meanwhile */
-		atomic64_set_release(&slot->word, generation | BLKMQ_STATE_BITS(BLKMQ_IDLE));
+		atomic64_set_release(&slot->word, blkmq_word(rq, BLKMQ_IDLE));
 	} else {
-		while (!atomic64_try_cmpxchg(&slot->word, &word, generation | BLKMQ_STATE_BITS(BLKMQ_IDLE) |
-								 (word & BLKMQ_PINS_MASK)))
+		while (!atomic64_try_cmpxchg(&slot->word, &word,
+					     blkmq_word(rq, BLKMQ_IDLE) | (word & BLKMQ_PINS_MASK)))
 			;
 	}
-	return (struct blkmq_rq){ slot, generation };
-}
-
-static __always_inline bool blkmq_is_idle(struct blkmq_rq rq)
-{
-	u64 word = atomic64_read(&rq.slot->word);
-
-	return blkmq_is_its_life(word, rq) && blkmq_is_in(word, BLKMQ_IDLE);
+	return rq;
 }
 
 /* What comes of queue_rq if it did not just start the request and return OK. */
-static noinline blk_status_t blkmq_answered(struct blkmq_call *call, s64 status)
+static noinline blk_status_t blkmq_answered(struct blkmq_call call, s64 status)
 {
 	unsigned int from_all = BLKMQ_FROM_FAIL | BLKMQ_IDLE;
-	struct blkmq_rq rq = call->rq;
+	struct blkmq_rq rq = call.rq;
 	blk_status_t answer = BLK_STS_OK;
 	u64 own;
 
-	if (call->nr_held)
-		blkmq_release_held(call);
-	if (call->error) {
-		blkmq_escaped(call);
+	blkmq_give_back(&call);
+	if (call.error) {
+		blkmq_escaped(&call);
 		status = BLKMQ_STATUS_IOERR;
 	} else if (!blkmq_is_status(status)) {
-		blkmq_report(call, BLKMQ_FAULT_STATUS, status, call->at);
+		blkmq_report(call.disk, call.slot, BLKMQ_FAULT_STATUS, status, call.at);
 		status = BLKMQ_STATUS_IOERR;
 	}
-	own = blkmq_own_pins(call, rq);
+	own = blkmq_own_pins(&call, rq);
 	if (!status) {
 		/* Not started: it is timed from here on, and the driver starts it whenever it likes. */
 		if (blkmq_is_idle(rq)) {
@@ -57,49 +50,63 @@ static noinline blk_status_t blkmq_answered(struct blkmq_call *call, s64 status)
 		enum blkmq_outcome outcome = blkmq_transition(rq, from_all, BLKMQ_FREE, 0, own);
 
 		if (outcome <= BLKMQ_DONE_PINNED) {
-			blkmq_pin_is_gone(call, own);
+			blkmq_pin_is_gone(&call, own);
 			answer = (__force blk_status_t)status;
-			if (blkmq_is_over(call->disk->set)) {
-				blkmq_refuse_late(call, rq);
+			if (blkmq_is_over(call.disk->set)) {
+				blkmq_refuse_late(call.disk, call.slot, rq, call.at);
 				answer = BLK_STS_TIMEOUT;
 			}
 		} else {
-			blkmq_end_refused(call, outcome, rq, BLKMQ_STATUS_OK);
+			blkmq_report_stale_end(call.disk, call.slot, rq, call.at);
 		}
-	} else if (blkmq_abandon(call, rq, status, from_all) == BLKMQ_DONE) {
+	} else if (blkmq_abandon(&call, rq, status, from_all) == BLKMQ_DONE) {
 		answer = (__force blk_status_t)status;	/* the block layer ends it */
-	} else if (!call->error && !blkmq_is_live(rq)) {
-		blkmq_end_refused(call, BLKMQ_GONE, rq, BLKMQ_STATUS_OK);
+	} else if (!call.error && !blkmq_is_live(rq)) {
+		blkmq_report_stale_end(call.disk, call.slot, rq, call.at);
 	}
-	if (call->pinned)
-		blkmq_unpin(call->pinned);
+	blkmq_let_go(&call);
 	return answer;
 }
 
-static blk_status_t blkmq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+static __always_inline blk_status_t blkmq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd,
+						   u8 variant)
 {
 	struct blkmq_hw *hw = hctx->driver_data;
 	struct blkmq_disk *disk = hw->disk;
 	struct blkmq_rq rq = blkmq_issue(hw, bd->rq);
-	struct blkmq_call call __uninitialized;
+	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_queue_rq, hw->may_block, BLKMQ_FUEL_DATA);
 	s64 status;
 
-	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_queue_rq, hw->may_block,
-		    blkmq_fuel_of(bd->rq));
-	status = blkmq_driver_queue_rq(&call, disk->driver, (struct blkmq_hw_ctx){ hw }, rq, bd->last);
-	if (likely(!status && !call.error && !call.pinned && call.has_started))
+	call.variant = variant;
+	status = blkmq_driver_queue_rq(&call, blkmq_driver(disk), (struct blkmq_hw_ctx){ hw }, rq, bd->last);
+	if (likely(!status && !call.error && call.pinned == &blkmq_no_slot && call.has_started))
 		return BLK_STS_OK;
-	return blkmq_answered(&call, status);
+	return blkmq_answered(blkmq_copied(&call), status);
 }
+
+#define X(variant)									\
+static blk_status_t blkmq_queue_rq_##variant(struct blk_mq_hw_ctx *hctx,		\
+					     const struct blk_mq_queue_data *bd)	\
+{											\
+	return blkmq_queue_rq(hctx, bd, variant);					\
+}
+BLKMQ_VARIANTS(X)
+#undef X
+
+static blk_status_t (*const blkmq_queue_rqs[])(struct blk_mq_hw_ctx *hctx,
+					       const struct blk_mq_queue_data *bd) __initconst = {
+#define X(variant)	blkmq_queue_rq_##variant,
+	BLKMQ_VARIANTS(X)
+#undef X
+};
 
 #ifdef blkmq_driver_commit_rqs
 static void blkmq_commit_rqs(struct blk_mq_hw_ctx *hctx)
 {
 	struct blkmq_hw *hw = hctx->driver_data;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_commit_rqs, false, BLKMQ_FUEL_DATA);
 
-	blkmq_begin(&call, hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_commit_rqs, false, BLKMQ_FUEL_DATA);
-	blkmq_driver_commit_rqs(&call, hw->disk->driver, (struct blkmq_hw_ctx){ hw });
+	blkmq_driver_commit_rqs(&call, blkmq_driver(hw->disk), (struct blkmq_hw_ctx){ hw });
 	blkmq_finish(&call);
 }
 #endif
@@ -108,11 +115,10 @@ static void blkmq_commit_rqs(struct blk_mq_hw_ctx *hctx)
 static int blkmq_get_budget(struct request_queue *q)
 {
 	struct blkmq_disk *disk = q->queuedata;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_get_budget, false, BLKMQ_FUEL_DATA);
 	s64 token;
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_get_budget, false, BLKMQ_FUEL_DATA);
-	token = blkmq_driver_get_budget(&call, disk->driver);
+	token = blkmq_driver_get_budget(&call, blkmq_driver(disk));
 	blkmq_finish(&call);
 	return call.error || token < 0 ? -1 : min_t(s64, token, INT_MAX);
 }
@@ -122,10 +128,9 @@ static int blkmq_get_budget(struct request_queue *q)
 static void blkmq_put_budget(struct request_queue *q, int token)
 {
 	struct blkmq_disk *disk = q->queuedata;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_put_budget, false, BLKMQ_FUEL_DATA);
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_put_budget, false, BLKMQ_FUEL_DATA);
-	blkmq_driver_put_budget(&call, disk->driver, token);
+	blkmq_driver_put_budget(&call, blkmq_driver(disk), token);
 	blkmq_finish(&call);
 }
 #endif
@@ -134,11 +139,10 @@ static void blkmq_put_budget(struct request_queue *q, int token)
 static bool blkmq_busy(struct request_queue *q)
 {
 	struct blkmq_disk *disk = q->queuedata;
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_busy, false, BLKMQ_FUEL_DATA);
 	bool busy;
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_busy, false, BLKMQ_FUEL_DATA);
-	busy = blkmq_driver_busy(&call, disk->driver);
+	busy = blkmq_driver_busy(&call, blkmq_driver(disk));
 	blkmq_finish(&call);
 	return busy && !call.error;
 }
@@ -152,18 +156,16 @@ static bool blkmq_busy(struct request_queue *q)
 static bool blkmq_expire(struct blkmq_rq rq, struct request *request, u32 at, u8 slot)
 {
 	struct blkmq_disk *disk = rq.slot->hw->disk;
+	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_timeout, false, BLKMQ_FUEL_DATA);
 	s64 answer = BLKMQ_EH_DONE, status = BLKMQ_STATUS_TIMEOUT;
-	struct blkmq_call call;
 	enum blkmq_outcome outcome;
 
 	atomic_inc(&disk->set->nr_timeouts);
-	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_timeout, false, blkmq_fuel_of(request));
 #ifdef blkmq_driver_timeout
 	if (!blkmq_is_over(disk->set))
-		answer = blkmq_driver_timeout(&call, disk->driver, rq);
+		answer = blkmq_driver_timeout(&call, blkmq_driver(disk), rq);
 #endif
-	if (call.nr_held)
-		blkmq_release_held(&call);
+	blkmq_give_back(&call);
 	if (call.error) {
 		blkmq_escaped(&call);
 		status = BLKMQ_STATUS_IOERR;
@@ -171,12 +173,11 @@ static bool blkmq_expire(struct blkmq_rq rq, struct request *request, u32 at, u8
 	if (call.error || answer != BLKMQ_EH_RESET_TIMER) {
 		outcome = blkmq_abandon(&call, rq, status, BLKMQ_FROM_FAIL);
 		if (outcome <= BLKMQ_DONE_PINNED && !call.error)
-			blkmq_report_late(&call, request, at, slot);
+			blkmq_report_late(disk, slot, request, at);
 		if (outcome == BLKMQ_DONE)
 			blkmq_hand_over(rq.slot, status);
 	}
-	if (call.pinned)
-		blkmq_unpin(call.pinned);
+	blkmq_let_go(&call);
 	return blkmq_is_live(rq);
 }
 
@@ -191,25 +192,23 @@ static enum blk_eh_timer_return blkmq_timeout(struct request *request)
 }
 
 /*
- * Ends a request that ``complete`` did not, when its time is over; whether there
- * is one.  It cannot end meanwhile but by the driver or by us, and is pinned
- * before it is looked at.
+ * Ends a request that ``complete`` has kept, when its time is over; whether there
+ * is one.  It is pinned before it is looked at, so that the driver may end it
+ * meanwhile.
  */
 static bool blkmq_look_at_slot(struct blkmq_set *set, struct blkmq_slot *slot)
 {
-	u64 word = atomic64_read(&slot->word);
-	struct blkmq_rq rq = { slot, word & ~(BLKMQ_GENERATION - 1) };
-	struct blkmq_call call;
+	struct blkmq_rq rq = { slot, smp_load_acquire(&slot->kept) };
+	struct blkmq_call call = blkmq_begin(set->disks[0], BLKMQ_NO_RQ, BLKMQ_SLOT_timeout, false, 0);
 
-	if (!blkmq_is_in(word, BLKMQ_COMPLETING))
+	if (!(rq.generation & 1) || !blkmq_is_live(rq))
 		return false;
 	if (time_before(jiffies, READ_ONCE(slot->kept_since) + set->tag_set.timeout) && !blkmq_is_over(set))
 		return true;
-	blkmq_begin(&call, set->disks[0], BLKMQ_NO_RQ, BLKMQ_SLOT_timeout, false, 0);
 	if (blkmq_pin(&call, rq)) {
 		if (blkmq_expire(rq, slot->rq, BLKMQ_AT_complete, BLKMQ_SLOT_complete))
 			WRITE_ONCE(slot->kept_since, jiffies);
-		blkmq_unpin(slot);
+		blkmq_let_go(&call);
 	}
 	return true;
 }
@@ -236,6 +235,14 @@ static void blkmq_look_at_kept(struct work_struct *item)
 		blkmq_look_again(set);
 }
 
+/* ``complete`` has not ended it: its time begins anew. */
+static noinline __cold void blkmq_keep(struct blkmq_rq rq)
+{
+	WRITE_ONCE(rq.slot->kept_since, jiffies);
+	smp_store_release(&rq.slot->kept, rq.generation);
+	blkmq_look_again(rq.slot->set);
+}
+
 static void blkmq_complete(struct request *request)
 {
 	struct blkmq_rq rq = blkmq_rq_of(request);
@@ -243,14 +250,12 @@ static void blkmq_complete(struct request *request)
 	atomic64_add(BLKMQ_STATE_BITS(BLKMQ_COMPLETING - BLKMQ_COMPLETED), &rq.slot->word);
 #ifdef blkmq_driver_complete
 	struct blkmq_disk *disk = rq.slot->hw->disk;
-	struct blkmq_call call __uninitialized;
+	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_complete, false, BLKMQ_FUEL_DATA);
 
-	blkmq_begin(&call, disk, rq, BLKMQ_SLOT_complete, false, blkmq_fuel_of(request));
-	WRITE_ONCE(rq.slot->kept_since, jiffies);
-	blkmq_driver_complete(&call, disk->driver, rq);
+	blkmq_driver_complete(&call, blkmq_driver(disk), rq);
 	blkmq_finish(&call);
-	if (unlikely((u64)atomic64_read(&rq.slot->word) >> 16 == (rq.generation >> 16 | BLKMQ_COMPLETING)))
-		blkmq_look_again(disk->set);
+	if (unlikely(blkmq_is_live(rq)))
+		blkmq_keep(rq);
 #else
 	if (blkmq_transition(rq, BLKMQ_FROM_END, BLKMQ_ENDED, BLKMQ_STATUS_OK, 0) == BLKMQ_DONE)
 		blkmq_hand_over(rq.slot, BLKMQ_STATUS_OK);
@@ -302,11 +307,10 @@ static int blkmq_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int 
 	blkmq_hw_init((void *)(hw + 1), disk, NULL);
 	hctx->driver_data = hw;
 #ifdef blkmq_driver_init_hctx
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_init_hctx, true, BLKMQ_FUEL_CONTROL);
 	s64 error;
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_init_hctx, true, BLKMQ_FUEL_CONTROL);
-	error = blkmq_driver_init_hctx(&call, disk->driver, (struct blkmq_hw_ctx){ hw });
+	error = blkmq_driver_init_hctx(&call, blkmq_driver(disk), (struct blkmq_hw_ctx){ hw });
 	blkmq_finish(&call);
 	if (call.error || error) {
 		blkmq_free_hw(hw);
@@ -321,17 +325,15 @@ static void blkmq_exit_hctx(struct blk_mq_hw_ctx *hctx, unsigned int index)
 	struct blkmq_hw *hw = hctx->driver_data;
 
 #ifdef blkmq_driver_exit_hctx
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_exit_hctx, true, BLKMQ_FUEL_CONTROL);
 
-	blkmq_begin(&call, hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_exit_hctx, true, BLKMQ_FUEL_CONTROL);
-	blkmq_driver_exit_hctx(&call, hw->disk->driver, (struct blkmq_hw_ctx){ hw });
+	blkmq_driver_exit_hctx(&call, blkmq_driver(hw->disk), (struct blkmq_hw_ctx){ hw });
 	blkmq_finish(&call);
 #endif
 	llist_add(&hw->dead, &hw->disk->dead_hws);	/* a timer or a work may still look at it */
 }
 
-static const struct blk_mq_ops blkmq_ops = {
-	.queue_rq = blkmq_queue_rq,
+static const struct blk_mq_ops blkmq_all_but_queue_rq __initconst = {
 	.timeout = blkmq_timeout,
 	.complete = blkmq_complete,
 	.init_hctx = blkmq_init_hctx,
@@ -350,5 +352,18 @@ static const struct blk_mq_ops blkmq_ops = {
 	.busy = blkmq_busy,
 #endif
 };
+
+/* By variant. */
+static struct blk_mq_ops blkmq_ops[BLKMQ_NR_VARIANTS] __ro_after_init;
+
+static void __init blkmq_init_ops(void)
+{
+	unsigned int variant;
+
+	for (variant = 0; variant < BLKMQ_NR_VARIANTS; variant++) {
+		blkmq_ops[variant] = blkmq_all_but_queue_rq;
+		blkmq_ops[variant].queue_rq = blkmq_queue_rqs[variant];
+	}
+}
 
 #endif

@@ -10,7 +10,6 @@
 #ifndef BLKMQ_PAGE_STORE_H
 #define BLKMQ_PAGE_STORE_H
 
-
 static inline void blkmq_page_store_init(struct blkmq_page_store *store)
 {
 	xa_init_flags(&store->pages, XA_FLAGS_LOCK_IRQ);
@@ -39,9 +38,8 @@ static __always_inline struct blkmq_page blkmq_page_store_get(struct blkmq_call 
 }
 
 /* Makes a page of zeroes, or finds that another thread just did; none when memory is out. */
-static noinline struct blkmq_page blkmq_make_page(struct blkmq_call *call, struct blkmq_page_store *store, s64 index)
+static noinline struct blkmq_page blkmq_make_page(struct blkmq_page_store *store, s64 index, bool sleeps)
 {
-	bool sleeps = call->may_sleep && !call->nr_spinning;
 	gfp_t gfp = (sleeps ? GFP_NOIO : GFP_NOWAIT) | __GFP_NOWARN;
 	void *memory = (void *)__get_free_page(gfp | __GFP_ZERO);
 	unsigned long flags;
@@ -71,7 +69,7 @@ static __always_inline struct blkmq_page blkmq_page_store_get_or_alloc(struct bl
 	struct blkmq_page page = blkmq_page_store_get(call, store, index);
 
 	if (unlikely(!page.memory && !call->error))
-		page = blkmq_make_page(call, store, index);
+		page = blkmq_make_page(store, index, call->may_sleep && !call->nr_spinning);
 	return page;
 }
 
@@ -85,23 +83,29 @@ static void blkmq_free_dead_page_of_atomic(struct rcu_head *rcu)
 	call_rcu(rcu, blkmq_free_dead_page);
 }
 
-static inline void blkmq_page_store_erase(struct blkmq_call *call, struct blkmq_page_store *store, s64 index)
+static noinline void blkmq_erase_page(struct blkmq_set *set, struct blkmq_page_store *store, s64 index)
 {
 	unsigned long flags;
 	void *memory;
 
-	if (blkmq_bad_index(call, index, BLKMQ_NR_PAGES_MAX) || !xa_load(&store->pages, index))
+	if (!xa_load(&store->pages, index))
 		return;
 	xa_lock_irqsave(&store->pages, flags);
 	memory = __xa_erase(&store->pages, index);
 	xa_unlock_irqrestore(&store->pages, flags);
 	if (memory) {
 		atomic64_dec(&store->nr_pages);
-		call_srcu(blkmq_srcu(call->disk->set), &virt_to_page(memory)->rcu_head, blkmq_free_dead_page_of_atomic);
+		call_srcu(blkmq_srcu(set), &virt_to_page(memory)->rcu_head, blkmq_free_dead_page_of_atomic);
 	}
 }
 
-static inline s64 blkmq_page_store_nr_pages(struct blkmq_call *call, struct blkmq_page_store *store)
+static __always_inline void blkmq_page_store_erase(struct blkmq_call *call, struct blkmq_page_store *store, s64 index)
+{
+	if (!blkmq_bad_index(call, index, BLKMQ_NR_PAGES_MAX))
+		blkmq_erase_page(call->disk->set, store, index);
+}
+
+static __always_inline s64 blkmq_page_store_nr_pages(struct blkmq_call *call, struct blkmq_page_store *store)
 {
 	return atomic64_read(&store->nr_pages);
 }

@@ -28,23 +28,23 @@ static const char *blkmq_callback_name(u8 slot);
 
 static DEFINE_RATELIMIT_STATE(blkmq_ratelimit, 5 * HZ, 100);
 
-static noinline __cold void blkmq_report(struct blkmq_call *call, enum blkmq_fault fault, s64 value, u32 at)
+static noinline __cold void blkmq_report(struct blkmq_disk *disk, u8 slot, enum blkmq_fault fault, s64 value, u32 at)
 {
 	if (!__ratelimit(&blkmq_ratelimit))
 		return;
-	pr_err("%s: %s:%u: %s (value %lld, in %s)\n", call->disk->name, blkmq_file_name(at),
-	       at & ((1 << 20) - 1), blkmq_fault_names[fault], value, blkmq_callback_name(call->slot));
+	pr_err("%s: %s:%u: %s (value %lld, in %s)\n", disk->name, blkmq_file_name(at), at & ((1 << 20) - 1),
+	       blkmq_fault_names[fault], value, blkmq_callback_name(slot));
 }
 
 /* A request that the driver did not end in its time; it is told by the callback that had it last. */
-static noinline __cold void blkmq_report_late(struct blkmq_call *call, struct request *request, u32 at, u8 slot)
+static noinline __cold void blkmq_report_late(struct blkmq_disk *disk, u8 slot, struct request *request, u32 at)
 {
 	if (!__ratelimit(&blkmq_ratelimit))
 		return;
 	pr_err("%s: %s:%u: TIMEOUT: %s at sector %llu, tag %d: not ended after %u ms (in %s)\n",
-			   call->disk->name, blkmq_file_name(at), at & ((1 << 20) - 1),
-			   blk_op_str(req_op(request)), (u64)blk_rq_pos(request), request->tag,
-			   jiffies_to_msecs(call->disk->set->tag_set.timeout), blkmq_callback_name(slot));
+	       disk->name, blkmq_file_name(at), at & ((1 << 20) - 1), blk_op_str(req_op(request)),
+	       (u64)blk_rq_pos(request), request->tag, jiffies_to_msecs(disk->set->tag_set.timeout),
+	       blkmq_callback_name(slot));
 }
 
 #endif

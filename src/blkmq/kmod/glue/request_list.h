@@ -12,12 +12,12 @@ static inline void blkmq_request_list_exit(struct blkmq_request_list *rqs)
 	kvfree(rqs->ring);
 }
 
-static inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct blkmq_request_list *rqs,
+static __always_inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct blkmq_request_list *rqs,
 					       struct blkmq_rq rq)
 {
 	struct blk_mq_tag_set *tags = &call->disk->set->tag_set;
 
-	if (blkmq_bad(call, !rq.slot, BLKMQ_FAULT_ABSENT, 0))
+	if (blkmq_bad(call, !blkmq_rq_present(rq), BLKMQ_FAULT_ABSENT, 0))
 		return;
 	if (!rqs->ring) {
 		rqs->capacity = (s64)tags->nr_hw_queues * tags->queue_depth;
@@ -29,19 +29,19 @@ static inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct b
 	rqs->ring[rqs->tail++ % rqs->capacity] = blkmq_word_of(rq);
 }
 
-static inline bool blkmq_request_list_empty(struct blkmq_call *call, struct blkmq_request_list *rqs)
+static __always_inline bool blkmq_request_list_empty(struct blkmq_call *call, struct blkmq_request_list *rqs)
 {
 	return rqs->head >= rqs->tail;
 }
 
-static inline struct blkmq_rq blkmq_request_list_pop(struct blkmq_call *call, struct blkmq_request_list *rqs)
+static __always_inline struct blkmq_rq blkmq_request_list_pop(struct blkmq_call *call, struct blkmq_request_list *rqs)
 {
 	if (blkmq_request_list_empty(call, rqs))
 		return BLKMQ_NO_RQ;
 	return blkmq_rq_of_word(call, rqs->ring[rqs->head++ % rqs->capacity]);
 }
 
-static inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
+static __always_inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
 						 struct blkmq_io_completion_batch *batch,
 						 struct blkmq_rq rq, s64 status)
 {

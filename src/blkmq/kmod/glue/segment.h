@@ -10,14 +10,14 @@
 
 static_assert(IS_ENABLED(CONFIG_64BIT));
 
-/* Whether the segment's memory may be touched: pinned, and of today. */
+/* Whether the segment's memory may be touched: of the pin that it was looked up with, which no update followed. */
 static __always_inline bool blkmq_segment_is_good(struct blkmq_call *call, struct blkmq_segment *segment)
 {
 	if (unlikely(!blkmq_pin(call, segment->rq)))
 		return false;
-	if (likely(segment->updates == segment->rq.slot->updates))
+	if (likely(segment->pin == call->nr_pins))
 		return true;
-	blkmq_fail(call, BLKMQ_FAULT_STALE, segment->rq.slot->index);
+	blkmq_fail_stale(call, segment->rq);
 	return false;
 }
 
@@ -38,6 +38,14 @@ static __always_inline void blkmq_segment_settle(struct blkmq_segment *segment)
 	}
 }
 
+/* A callback's fuel lasts for the data of a request. */
+static __always_inline void blkmq_refuel(struct blkmq_call *call, s64 nr_bytes)
+{
+	if (!call->has_data_fuel)
+		call->fuel += nr_bytes / BLKMQ_BYTES_PER_FUEL;
+	call->has_data_fuel = true;
+}
+
 static __always_inline struct blkmq_segment blkmq_segment_first(struct blkmq_call *call, struct blkmq_rq rq)
 {
 	struct blkmq_segment segment = { .rq = rq };
@@ -45,7 +53,8 @@ static __always_inline struct blkmq_segment blkmq_segment_first(struct blkmq_cal
 	if (likely(blkmq_pin(call, rq))) {
 		struct request *request = rq.slot->rq;
 
-		segment.updates = rq.slot->updates;
+		segment.pin = call->nr_pins;
+		blkmq_refuel(call, request->__data_len);
 		if (likely(bio_has_data(request->bio))) {
 			segment.bio = request->bio;
 			segment.iter = segment.bio->bi_iter;
@@ -69,7 +78,7 @@ static __always_inline void blkmq_segment_next(struct blkmq_call *call, struct b
 	blkmq_segment_settle(segment);
 }
 
-static inline s64 blkmq_segment_len(struct blkmq_call *call, struct blkmq_segment *segment)
+static __always_inline s64 blkmq_segment_len(struct blkmq_call *call, struct blkmq_segment *segment)
 {
 	return segment->nr_bytes;
 }
@@ -126,7 +135,7 @@ static __always_inline s64 blkmq_segment_copy_from_page(struct blkmq_call *call,
 	return count;
 }
 
-static inline s64 blkmq_segment_zero(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes)
+static __always_inline s64 blkmq_segment_zero(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes)
 {
 	s64 count = blkmq_segment_clipped(call, segment, nr_bytes);
 
@@ -137,20 +146,20 @@ static inline s64 blkmq_segment_zero(struct blkmq_call *call, struct blkmq_segme
 	return count;
 }
 
-static inline void blkmq_segment_advance(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes)
+static __always_inline void blkmq_segment_advance(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes)
 {
 	if (!blkmq_bad_index(call, nr_bytes, segment->nr_bytes + 1))
 		blkmq_segment_eat(segment, nr_bytes);
 }
 
-static inline s64 blkmq_segment_getitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index)
+static __always_inline s64 blkmq_segment_getitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index)
 {
 	if (blkmq_bad_index(call, index, segment->nr_bytes) || !blkmq_segment_is_good(call, segment))
 		return 0;
 	return READ_ONCE(segment->front[index]);
 }
 
-static inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index,
+static __always_inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index,
 					 s64 value)
 {
 	if (blkmq_bad_index(call, index, segment->nr_bytes) || blkmq_bad_value(call, value, 0, 255) ||

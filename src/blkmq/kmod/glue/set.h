@@ -13,18 +13,15 @@ static struct dentry *blkmq_debugfs;	/* a directory for each tag set, named afte
 static int blkmq_call_for_slot(struct blkmq_disk *disk, struct blkmq_slot *slot, u8 callback,
 			       s64 (*function)(struct blkmq_call *call, void *self, struct blkmq_rq rq))
 {
-	struct blkmq_call call;
+	struct blkmq_rq rq = { slot, slot->generation + 1 };
+	struct blkmq_call call = blkmq_begin(disk, rq, callback, true, BLKMQ_FUEL_CONTROL);
 	s64 error;
 
-	atomic64_set(&slot->word, BLKMQ_STATE_BITS(BLKMQ_IDLE));
 	slot->hw = NULL;
-	blkmq_begin(&call, disk, (struct blkmq_rq){ slot, 0 }, callback, true, BLKMQ_FUEL_CONTROL);
-	error = function(&call, disk->driver, call.rq);
-	if (call.pinned)
-		blkmq_unpin(call.pinned);
-	call.pinned = NULL;
-	atomic64_set(&slot->word, 0);
-	call.rq.slot = NULL;
+	atomic64_set(&slot->word, blkmq_word(rq, BLKMQ_IDLE));
+	error = function(&call, blkmq_driver(disk), rq);
+	blkmq_let_go(&call);
+	atomic64_set(&slot->word, blkmq_word(rq, BLKMQ_FREE));
 	blkmq_finish(&call);
 	return blkmq_errno(&call, error);
 }
@@ -98,31 +95,26 @@ static void blkmq_free_slots(struct blkmq_set *set)
 
 static struct blkmq_disk *blkmq_make_disk(struct blkmq_set *set, const BLKMQ_CONFIG *config, const char *name)
 {
-	struct blkmq_disk *disk = kzalloc(sizeof(*disk), GFP_KERNEL);
-	BLKMQ_DRIVER *driver = kvzalloc(sizeof(*driver), GFP_KERNEL);
+	struct blkmq_disk *disk = kvzalloc(sizeof(*disk) + sizeof(BLKMQ_DRIVER), GFP_KERNEL);
 
-	if (!disk || !driver) {
-		kfree(disk);
-		kvfree(driver);
+	if (!disk)
 		return NULL;
-	}
 	disk->set = set;
-	disk->driver = driver;
 	disk->name = name;
 	init_llist_head(&disk->dead_hws);
-	blkmq_self_init(driver, disk, NULL);
-	driver->config = *config;
+	blkmq_self_init(blkmq_driver(disk), disk, NULL);
+	blkmq_driver(disk)->config = *config;
+	disk->variant = blkmq_variant_of(config);
 	return disk;
 }
 
 static int blkmq_configure(struct blkmq_disk *disk, struct blkmq_limits *limits)
 {
-	struct blkmq_call call;
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_configure, true, BLKMQ_FUEL_CONTROL);
 	s64 error;
 
-	blkmq_begin(&call, disk, BLKMQ_NO_RQ, BLKMQ_SLOT_configure, true, BLKMQ_FUEL_CONTROL);
-	call.limits = limits;
-	error = blkmq_driver_configure(&call, disk->driver);
+	call.view = limits;
+	error = blkmq_driver_configure(&call, blkmq_driver(disk));
 	blkmq_finish(&call);
 	return blkmq_errno(&call, error);
 }
@@ -159,11 +151,10 @@ static void blkmq_free_disk(struct blkmq_disk *disk)
 {
 	struct blkmq_hw *hw, *next;
 
-	blkmq_self_exit(disk->driver);
+	blkmq_self_exit(blkmq_driver(disk));
 	llist_for_each_entry_safe(hw, next, llist_del_all(&disk->dead_hws), dead)
 		blkmq_free_hw(hw);
-	kvfree(disk->driver);
-	kfree(disk);
+	kvfree(disk);
 }
 
 /* --- tag sets ------------------------------------------------------------------------- */
@@ -273,7 +264,7 @@ static int blkmq_alloc_tags(struct blkmq_set *set)
 		pr_err("%s: the queues of the maps do not fit nr_hw_queues\n", set->disks[0]->name);
 		return -EINVAL;
 	}
-	tags->ops = &blkmq_ops;
+	tags->ops = &blkmq_ops[set->disks[0]->variant];
 	tags->nr_maps = view->nr_maps ?: 1;
 	tags->nr_hw_queues = tags->nr_maps > 1 ? view->nr_hw_queues : min(view->nr_hw_queues, nr_cpu_ids);
 	tags->queue_depth = min_t(u32, view->queue_depth, BLK_MQ_MAX_DEPTH);
@@ -281,6 +272,7 @@ static int blkmq_alloc_tags(struct blkmq_set *set)
 	tags->timeout = msecs_to_jiffies(view->timeout_msec);
 	tags->flags = view->flags & BLKMQ_FLAGS;
 	tags->numa_node = view->numa_node;
+	tags->cmd_size = sizeof(struct blkmq_slot *);	/* blkmq_slot_in() */
 	tags->driver_data = set;
 	if (!tags->nr_hw_queues || !tags->queue_depth)
 		return -EINVAL;
@@ -325,6 +317,8 @@ static struct blkmq_set *blkmq_add_set(const BLKMQ_CONFIG *configs, const char *
 	}
 	if (!error)
 		error = blkmq_alloc_tags(set);
+	for (i = 1; !error && i < nr_disks; i++)	/* they have their blk_mq_ops in common */
+		error = set->disks[i]->variant == set->disks[0]->variant ? 0 : -EINVAL;
 	for (i = 0; !error && i < nr_disks; i++)
 		error = blkmq_add_disk(set->disks[i], &limits[i], indexes[i]);
 	kfree(limits);

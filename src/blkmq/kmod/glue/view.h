@@ -9,45 +9,45 @@ static inline struct srcu_struct *blkmq_srcu(struct blkmq_set *set)
 	return set->tag_set.srcu ?: &set->srcu;
 }
 
-static inline void *blkmq_shared(struct blkmq_call *call)
+static __always_inline void *blkmq_shared(struct blkmq_call *call)
 {
 	return call->disk->set->shared;
 }
 
-static inline struct blkmq_tag_set *blkmq_tag_set(struct blkmq_call *call)
+static __always_inline struct blkmq_tag_set *blkmq_tag_set(struct blkmq_call *call)
 {
 	return &call->disk->set->view;
 }
 
-static inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call)
+static __always_inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call)
 {
-	return call->limits;
+	return call->view;
 }
 
-static inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call)
+static __always_inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call)
 {
-	return call->geometry;
+	return call->view;
 }
 
-static inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call)
+static __always_inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call)
 {
-	return call->unique_id;
+	return call->view;
 }
 
-static inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call)
+static __always_inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call)
 {
 	return call->disk;
 }
 
 /* Before the disk is made it is only noted. */
-static inline void blkmq_gen_disk_set_capacity(struct blkmq_call *call, s64 nr_sectors)
+static __always_inline void blkmq_gen_disk_set_capacity(struct blkmq_call *call, s64 nr_sectors)
 {
 	if (blkmq_bad(call, nr_sectors < 0, BLKMQ_FAULT_VALUE, nr_sectors))
 		return;
 	WRITE_ONCE(call->disk->capacity_sectors, min_t(s64, nr_sectors, BLKMQ_DEV_MAX_SECTORS));
 }
 
-static inline void blkmq_gen_disk_set_read_only(struct blkmq_call *call, bool flag)
+static __always_inline void blkmq_gen_disk_set_read_only(struct blkmq_call *call, bool flag)
 {
 	WRITE_ONCE(call->disk->read_only, flag);
 }

@@ -7,7 +7,7 @@ static void blkmq_work_runs(struct work_struct *item)
 {
 	struct blkmq_work *work = container_of(item, struct blkmq_work, work);
 
-	blkmq_call_later(work->disk, (struct blkmq_rq){ work->slot, atomic64_read(&work->generation) },
+	blkmq_call_later(work->disk, (struct blkmq_rq){ work->slot, READ_ONCE(work->generation) },
 			 work->callback, true);
 }
 
@@ -15,7 +15,7 @@ static inline void blkmq_work_init(struct blkmq_work *work, struct blkmq_disk *d
 				   s64 callback)
 {
 	work->disk = disk;
-	work->slot = slot;
+	work->slot = slot ?: &blkmq_no_slot;
 	work->callback = callback;
 	INIT_WORK(&work->work, blkmq_work_runs);
 }
@@ -25,16 +25,16 @@ static inline void blkmq_work_exit(struct blkmq_work *work)
 	cancel_work_sync(&work->work);
 }
 
-static inline bool blkmq_work_queue(struct blkmq_call *call, struct blkmq_work *work, struct blkmq_rq rq,
+static __always_inline bool blkmq_work_queue(struct blkmq_call *call, struct blkmq_work *work, struct blkmq_rq rq,
 				    s64 callback)
 {
-	if (work->slot) {
+	if (work->slot != &blkmq_no_slot) {
 		if (!blkmq_is_live(rq) || rq.slot != work->slot) {
 			blkmq_fail_stale(call, rq);
 			return false;
 		}
 		if (!work_pending(&work->work))
-			atomic64_set(&work->generation, rq.generation);
+			WRITE_ONCE(work->generation, rq.generation);
 	}
 	return queue_work(call->disk->set->works, &work->work);
 }

@@ -13,27 +13,24 @@ static inline void blkmq_xarray_exit(struct blkmq_xarray *array)
 	xa_destroy(&array->values);
 }
 
-static inline s64 blkmq_xarray_value(void *entry)
+static __always_inline s64 blkmq_xarray_value(void *entry)
 {
 	return xa_is_value(entry) ? xa_to_value(entry) : 0;
 }
 
-static inline s64 blkmq_xarray_load(struct blkmq_call *call, struct blkmq_xarray *array, s64 index)
+static __always_inline s64 blkmq_xarray_load(struct blkmq_call *call, struct blkmq_xarray *array, s64 index)
 {
 	if (blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index))
 		return 0;
 	return blkmq_xarray_value(xa_load(&array->values, index));
 }
 
-static inline s64 blkmq_xarray_store(struct blkmq_call *call, struct blkmq_xarray *array, s64 index, s64 value)
+static noinline s64 blkmq_xarray_put(struct blkmq_xarray *array, s64 index, s64 value, bool sleeps)
 {
 	unsigned long flags;
 	void *old;
 
-	if (blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index) ||
-	    blkmq_bad_value(call, value, 1, BLKMQ_XARRAY_VALUE_END - 1))
-		return 0;
-	if (call->may_sleep && !call->nr_spinning)
+	if (sleeps)
 		return xa_err(xa_store_irq(&array->values, index, xa_mk_value(value), GFP_NOIO));
 	xa_lock_irqsave(&array->values, flags);
 	old = __xa_store(&array->values, index, xa_mk_value(value), GFP_NOWAIT);
@@ -41,17 +38,28 @@ static inline s64 blkmq_xarray_store(struct blkmq_call *call, struct blkmq_xarra
 	return xa_err(old);
 }
 
-static inline s64 blkmq_xarray_erase(struct blkmq_call *call, struct blkmq_xarray *array, s64 index)
+static __always_inline s64 blkmq_xarray_store(struct blkmq_call *call, struct blkmq_xarray *array, s64 index, s64 value)
+{
+	if (blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index) ||
+	    blkmq_bad_value(call, value, 1, BLKMQ_XARRAY_VALUE_END - 1))
+		return 0;
+	return blkmq_xarray_put(array, index, value, call->may_sleep && !call->nr_spinning);
+}
+
+static noinline s64 blkmq_xarray_take(struct blkmq_xarray *array, s64 index)
 {
 	unsigned long flags;
 	void *old;
 
-	if (blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index))
-		return 0;
 	xa_lock_irqsave(&array->values, flags);
 	old = __xa_erase(&array->values, index);
 	xa_unlock_irqrestore(&array->values, flags);
 	return blkmq_xarray_value(old);
+}
+
+static __always_inline s64 blkmq_xarray_erase(struct blkmq_call *call, struct blkmq_xarray *array, s64 index)
+{
+	return blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index) ? 0 : blkmq_xarray_take(array, index);
 }
 
 #endif

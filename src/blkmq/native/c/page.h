@@ -3,25 +3,25 @@
 #ifndef BLKMQ_PAGE_H
 #define BLKMQ_PAGE_H
 
-static inline bool blkmq_page_present(struct blkmq_page page)
+static __always_inline bool blkmq_page_present(struct blkmq_page page)
 {
 	return page.memory != NULL;
 }
 
 /* Notes an error if it is none. */
-static inline bool blkmq_page_absent(struct blkmq_call *call, struct blkmq_page page)
+static __always_inline bool blkmq_page_absent(struct blkmq_call *call, struct blkmq_page page)
 {
 	return blkmq_bad(call, !page.memory, BLKMQ_FAULT_ABSENT, 0);
 }
 
-static inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index)
+static __always_inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index)
 {
 	if (blkmq_page_absent(call, page) || blkmq_bad_index(call, index, BLKMQ_PAGE_SIZE))
 		return 0;
 	return READ_ONCE(page.memory[index]);
 }
 
-static inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value)
+static __always_inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value)
 {
 	if (blkmq_page_absent(call, page) || blkmq_bad_index(call, index, BLKMQ_PAGE_SIZE) ||
 	    blkmq_bad_value(call, value, 0, 255))
@@ -29,7 +29,7 @@ static inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page
 	WRITE_ONCE(page.memory[index], (u8)value);
 }
 
-static inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes)
+static __always_inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes)
 {
 	if (blkmq_page_absent(call, page))
 		return;

@@ -24,6 +24,7 @@ typedef long long s64;
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((__noinline__))
+#define __always_inline	inline __attribute__((__always_inline__))
 
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
@@ -48,6 +49,20 @@ static inline s64 div64_s64(s64 dividend, s64 divisor)
 struct blkmq_rq {
 	s64 word;	/* generation << 32 | index */
 };
+
+#define BLKMQ_NO_RQ	((struct blkmq_rq){ })
+
+#define BLKMQ_MODE(attribute, field)	READ_ONCE(field)
+
+/* A call's record is shared with the dispatcher, and stays where it is. */
+#define BLKMQ_WORDS(...)	__VA_ARGS__
+#define BLKMQ_APART(type, function, parameters, arguments)			\
+static noinline type function##_apart(struct blkmq_call *call, BLKMQ_WORDS parameters)	\
+{									\
+	return function(call, BLKMQ_WORDS arguments);			\
+}
+#define BLKMQ_APART_VOID(function, parameters, arguments)			\
+	BLKMQ_APART(void, function, parameters, arguments)
 
 struct blkmq_page {
 	u8 *memory;
