@@ -96,7 +96,7 @@ COUNT = Function(
 
 COUNT_TEXT = """\
 /* count, tiny.py:9 */
-static s64 tiny_count(struct blkmq_call *call, struct tiny *self, s64 n, s64 divisor)
+static __always_inline s64 tiny_count(struct blkmq_call *call, struct tiny *self, s64 n, s64 divisor)
 {
 	s64 i = 0;
 	s64 old = 0;

@@ -45,7 +45,7 @@ CELLS = [
         for mode in "01"
         for rw in ("read", "write")
     ),
-    *(Cell(f"memory, {rw}", MEMORY, rw) for rw in ("read", "write")),
+    *(Cell(f"memory, irqmode {mode}, {rw}", {**MEMORY, "irqmode": mode}, rw) for mode in "01" for rw in ("read", "write")),
 ]
 
 

@@ -92,6 +92,7 @@ struct blkmq_segment {
 	struct bvec_iter iter;
 	u8 *front;		/* good only while the request is pinned */
 	s64 nr_bytes;		/* from there on */
+	u32 piece_bytes;	/* of the whole piece */
 	u32 pin;		/* call->nr_pins when it was looked up */
 };
 
@@ -183,10 +184,12 @@ struct blkmq_call {
 	u32 error_at;
 	u32 nr_pins;		/* counts each change of what is pinned, and each update */
 	u8 slot;		/* number of the callback */
-	u8 variant;		/* of the modes: see BLKMQ_MODE() */
-	u8 nr_spinning;
-	bool may_sleep;
+	u8 variant;		/* of the modes, where it is known: see BLKMQ_MODE() */
+	u8 nr_held;
+	u8 nr_spinning;		/* spin locks of these */
+	bool may_sleep;		/* see blkmq_may_sleep() */
 	bool has_started;	/* its request */
+	bool has_ended;		/* that, as most often: it is not live at least */
 	bool has_data_fuel;
 	struct blkmq_disk *disk;
 	struct blkmq_rq rq;	/* which it serves, or none */
@@ -202,12 +205,14 @@ static __always_inline void blkmq_copy_progress(struct blkmq_call *to, const str
 	to->error = from->error;
 	to->nr_pins = from->nr_pins;
 	to->has_started = from->has_started;
+	to->has_ended = from->has_ended;
 	to->has_data_fuel = from->has_data_fuel;
 	to->pinned = from->pinned;
 	if (likely(!from->error))
 		return;		/* the locks that it took are given back */
 	to->value = from->value;
 	to->error_at = from->error_at;
+	to->nr_held = from->nr_held;
 	to->nr_spinning = from->nr_spinning;
 	to->held = from->held;
 }
@@ -223,9 +228,11 @@ static __always_inline void blkmq_copy_call(struct blkmq_call *to, const struct 
 	to->nr_pins = from->nr_pins;
 	to->slot = from->slot;
 	to->variant = from->variant;
+	to->nr_held = from->nr_held;
 	to->nr_spinning = from->nr_spinning;
 	to->may_sleep = from->may_sleep;
 	to->has_started = from->has_started;
+	to->has_ended = from->has_ended;
 	to->has_data_fuel = from->has_data_fuel;
 	to->disk = from->disk;
 	to->rq.slot = from->rq.slot;
@@ -293,10 +300,11 @@ static __always_inline void name##_apart(struct blkmq_call *call, BLKMQ_WORDS pa
  * these a mode is known when they are compiled: BLKMQ_MODE_name(), printed with
  * the driver, has BLKMQ_KNOWN() with its value in each variant.
  */
+#define BLKMQ_NO_VARIANT		U8_MAX
 #define BLKMQ_MODE(attribute, field)	BLKMQ_MODE_##attribute(field)
 #define BLKMQ_KNOWN(...) ({						\
 	static const s64 values_[] = { __VA_ARGS__ };			\
-	values_[call->variant];						\
+	values_[call->variant == BLKMQ_NO_VARIANT ? call->disk->variant : call->variant];	\
 })
 
 /* --- what the callbacks stand on ---------------------------------------------------- */
@@ -345,7 +353,6 @@ struct blkmq_hw {
 	struct blk_mq_hw_ctx *hctx;
 	void *slots;
 	unsigned int queue_num;
-	bool may_block;
 	struct llist_node dead;
 	/* the driver's Hw follows, which may have spin locks */
 } ____cacheline_aligned_in_smp;

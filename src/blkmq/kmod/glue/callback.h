@@ -23,10 +23,12 @@ static __always_inline struct blkmq_call blkmq_begin(struct blkmq_disk *disk, st
 	call.error_at = 0;
 	call.nr_pins = 0;
 	call.slot = slot;
-	call.variant = disk->variant;
+	call.variant = BLKMQ_NO_VARIANT;
+	call.nr_held = 0;
 	call.nr_spinning = 0;
 	call.may_sleep = may_sleep;
 	call.has_started = false;
+	call.has_ended = false;
 	call.has_data_fuel = false;
 	call.disk = disk;
 	call.rq.slot = rq.slot;

@@ -7,6 +7,8 @@
 #define blkmq_spin_lock_init(noun)	spin_lock_init(&(noun)->lock)
 #define blkmq_mutex_init(noun)		mutex_init(&(noun)->lock)
 
+#define BLKMQ_NR_HELD_MAX	8
+
 static noinline bool blkmq_holds(struct blkmq_held *held, struct blkmq_held *lock)
 {
 	for (; held; held = held->outer) {
@@ -19,7 +21,8 @@ static noinline bool blkmq_holds(struct blkmq_held *held, struct blkmq_held *loc
 /* Only what this call itself has taken is in its chain, so that no lock is needed to look. */
 static __always_inline bool blkmq_may_take(struct blkmq_call *call, struct blkmq_held *lock)
 {
-	return !blkmq_bad(call, call->held && blkmq_holds(call->held, lock), BLKMQ_FAULT_LOCK, 0);
+	return !blkmq_bad(call, call->nr_held == BLKMQ_NR_HELD_MAX || (call->held && blkmq_holds(call->held, lock)),
+			  BLKMQ_FAULT_LOCK, call->nr_held);
 }
 
 static __always_inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock)
@@ -32,6 +35,7 @@ static __always_inline void blkmq_spin_lock_enter(struct blkmq_call *call, struc
 	lock->flags = flags;
 	lock->held = (struct blkmq_held){ call->held, true };
 	call->held = &lock->held;
+	call->nr_held++;
 	call->nr_spinning++;
 }
 
@@ -40,22 +44,25 @@ static __always_inline void blkmq_spin_lock_exit(struct blkmq_call *call, struct
 {
 	call->nr_spinning--;
 	call->held = lock->held.outer;
+	call->nr_held--;
 	spin_unlock_irqrestore(&lock->lock, lock->flags);
 }
 
 static __always_inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex *lock)
 {
-	if (blkmq_bad(call, !call->may_sleep || call->nr_spinning, BLKMQ_FAULT_SLEEP, 0) ||
+	if (blkmq_bad(call, !blkmq_may_sleep(call), BLKMQ_FAULT_SLEEP, 0) ||
 	    !blkmq_may_take(call, &lock->held))
 		return;
 	mutex_lock(&lock->lock);
 	lock->held = (struct blkmq_held){ call->held, false };
 	call->held = &lock->held;
+	call->nr_held++;
 }
 
 static __always_inline void blkmq_mutex_exit(struct blkmq_call *call, struct blkmq_mutex *lock)
 {
 	call->held = lock->held.outer;
+	call->nr_held--;
 	mutex_unlock(&lock->lock);
 }
 
@@ -81,6 +88,7 @@ static __always_inline void blkmq_give_back(struct blkmq_call *call)
 	if (unlikely(call->held))
 		blkmq_release(call->held);
 	call->held = NULL;
+	call->nr_held = 0;
 	call->nr_spinning = 0;
 }
 

@@ -3,19 +3,23 @@
 #ifndef BLKMQ_OPS_H
 #define BLKMQ_OPS_H
 
-/* A new life of the slot: its handle. */
+/*
+ * A new life of the slot: its handle.  Nobody writes to the word between two lives
+ * but who still has a pin of the past one.
+ */
 static __always_inline struct blkmq_rq blkmq_issue(struct blkmq_hw *hw, struct request *request)
 {
 	struct blkmq_slot *slot = hw->slots + request->tag * BLKMQ_SLOT_BYTES;
-	s64 word = atomic64_read(&slot->word);
-	struct blkmq_rq rq = blkmq_issued(slot, ((word | U32_MAX) + 1) >> BLKMQ_GENERATION_SHIFT);
+	struct blkmq_rq rq = blkmq_issued(slot, slot->generation + 1);
+	s64 word;
 
 	*blkmq_slot_in(request) = slot;
 	slot->rq = request;
 	slot->hw = hw;
-	if (likely(!(word & BLKMQ_PINS_MASK))) {	/* else a past life's pins change it meanwhile */
+	if (likely(!(slot->low & BLKMQ_PINS_MASK))) {
 		atomic64_set_release(&slot->word, blkmq_word(rq, BLKMQ_IDLE));
 	} else {
+		word = atomic64_read(&slot->word);
 		while (!atomic64_try_cmpxchg(&slot->word, &word,
 					     blkmq_word(rq, BLKMQ_IDLE) | (word & BLKMQ_PINS_MASK)))
 			;
@@ -74,7 +78,7 @@ static __always_inline blk_status_t blkmq_queue_rq(struct blk_mq_hw_ctx *hctx, c
 	struct blkmq_hw *hw = hctx->driver_data;
 	struct blkmq_disk *disk = hw->disk;
 	struct blkmq_rq rq = blkmq_issue(hw, bd->rq);
-	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_queue_rq, hw->may_block, BLKMQ_FUEL_DATA);
+	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_queue_rq, false, BLKMQ_FUEL_DATA);
 	s64 status;
 
 	call.variant = variant;
@@ -236,7 +240,7 @@ static void blkmq_look_at_kept(struct work_struct *item)
 }
 
 /* ``complete`` has not ended it: its time begins anew. */
-static noinline __cold void blkmq_keep(struct blkmq_rq rq)
+static noinline __cold void __maybe_unused blkmq_keep(struct blkmq_rq rq)
 {
 	WRITE_ONCE(rq.slot->kept_since, jiffies);
 	smp_store_release(&rq.slot->kept, rq.generation);
@@ -254,7 +258,7 @@ static void blkmq_complete(struct request *request)
 
 	blkmq_driver_complete(&call, blkmq_driver(disk), rq);
 	blkmq_finish(&call);
-	if (unlikely(blkmq_is_live(rq)))
+	if (unlikely(!call.has_ended && blkmq_is_live(rq)))
 		blkmq_keep(rq);
 #else
 	if (blkmq_transition(rq, BLKMQ_FROM_END, BLKMQ_ENDED, BLKMQ_STATUS_OK, 0) == BLKMQ_DONE)
@@ -302,7 +306,6 @@ static int blkmq_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int 
 	hw->disk = disk;
 	hw->hctx = hctx;
 	hw->queue_num = index;
-	hw->may_block = hctx->flags & BLK_MQ_F_BLOCKING;
 	hw->slots = set->queues[index].slots;
 	blkmq_hw_init((void *)(hw + 1), disk, NULL);
 	hctx->driver_data = hw;

@@ -19,9 +19,10 @@ enum blkmq_outcome {
 	BLKMQ_GONE,
 };
 
+/* It may end at any moment after: what must not, has a pin.  A plain read, so that one look may serve several. */
 static __always_inline bool blkmq_is_live(struct blkmq_rq rq)
 {
-	return READ_ONCE(rq.slot->generation) == rq.generation;
+	return data_race(rq.slot->generation) == rq.generation;
 }
 
 static __always_inline bool blkmq_rq_present(struct blkmq_rq rq)

@@ -69,7 +69,7 @@ static __always_inline struct blkmq_page blkmq_page_store_get_or_alloc(struct bl
 	struct blkmq_page page = blkmq_page_store_get(call, store, index);
 
 	if (unlikely(!page.memory && !call->error))
-		page = blkmq_make_page(store, index, call->may_sleep && !call->nr_spinning);
+		page = blkmq_make_page(store, index, blkmq_may_sleep(call));
 	return page;
 }
 

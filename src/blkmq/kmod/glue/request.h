@@ -74,13 +74,17 @@ static __always_inline void blkmq_request_start(struct blkmq_call *call, struct 
 {
 	enum blkmq_outcome outcome;
 
-	if (likely(call->slot == BLKMQ_SLOT_queue_rq && call->rq.slot == rq.slot && blkmq_is_idle(rq))) {
-		blk_mq_start_request(rq.slot->rq);
-		atomic64_add(BLKMQ_STATE_BITS(BLKMQ_STARTED - BLKMQ_IDLE), &rq.slot->word);
-		call->has_started = true;
-		return;
+	if (likely(call->slot == BLKMQ_SLOT_queue_rq && call->rq.slot == rq.slot)) {
+		if (likely(blkmq_is_idle(rq))) {
+			blk_mq_start_request(rq.slot->rq);
+			atomic64_add(BLKMQ_STATE_BITS(BLKMQ_STARTED - BLKMQ_IDLE), &rq.slot->word);
+			call->has_started = true;
+			return;
+		}
+		outcome = blkmq_is_live(rq) ? BLKMQ_NOT_ALLOWED : BLKMQ_GONE;
+	} else {
+		outcome = blkmq_transition(rq, BLKMQ_TAKEN, BLKMQ_STARTED, 0, 0);
 	}
-	outcome = blkmq_transition(rq, BLKMQ_TAKEN, BLKMQ_STARTED, 0, 0);
 	if (outcome > BLKMQ_DONE_PINNED)
 		blkmq_refuse(call, outcome, rq);
 }
@@ -148,6 +152,8 @@ static __always_inline void blkmq_request_end(struct blkmq_call *call, struct bl
 
 	if (likely(!status)) {
 		if (likely(blkmq_step_as_expected(call, rq, expected, BLKMQ_ENDED))) {
+			if (rq.slot == call->rq.slot)
+				call->has_ended = true;
 			blkmq_hand_over(rq.slot, BLKMQ_STATUS_OK);
 			return;
 		}

@@ -21,21 +21,21 @@ static __always_inline bool blkmq_segment_is_good(struct blkmq_call *call, struc
 	return false;
 }
 
-/* Goes to the next piece that has bytes, or to the end: no bio.  The request is pinned. */
+/* Looks up the piece that it is at, or the next one that has bytes; at the end there is no bio. */
 static __always_inline void blkmq_segment_settle(struct blkmq_segment *segment)
 {
-	while (segment->bio) {
-		if (segment->iter.bi_size) {
-			struct bio_vec piece = bio_iter_iovec(segment->bio, segment->iter);
+	struct bio_vec piece;
 
-			segment->front = page_address(piece.bv_page) + piece.bv_offset;
-			segment->nr_bytes = piece.bv_len;
-			return;
-		}
+	while (!segment->iter.bi_size) {
 		segment->bio = segment->bio->bi_next;
-		if (segment->bio)
-			segment->iter = segment->bio->bi_iter;
+		if (!segment->bio)
+			return;
+		segment->iter = segment->bio->bi_iter;
 	}
+	piece = bio_iter_iovec(segment->bio, segment->iter);
+	segment->front = page_address(piece.bv_page) + piece.bv_offset;
+	segment->nr_bytes = piece.bv_len;
+	segment->piece_bytes = piece.bv_len;
 }
 
 /* A callback's fuel lasts for the data of a request. */
@@ -73,8 +73,10 @@ static __always_inline void blkmq_segment_next(struct blkmq_call *call, struct b
 {
 	if (unlikely(!blkmq_segment_is_good(call, segment)))
 		return;
-	bio_advance_iter_single(segment->bio, &segment->iter,
-				bio_iter_iovec(segment->bio, segment->iter).bv_len);
+	if (segment->piece_bytes == segment->iter.bi_size)
+		segment->iter.bi_size = 0;
+	else
+		bvec_iter_advance_single(segment->bio->bi_io_vec, &segment->iter, segment->piece_bytes);
 	blkmq_segment_settle(segment);
 }
 

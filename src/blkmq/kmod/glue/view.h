@@ -9,6 +9,16 @@ static inline struct srcu_struct *blkmq_srcu(struct blkmq_set *set)
 	return set->tag_set.srcu ?: &set->srcu;
 }
 
+/* Whether a verb may sleep at this moment. */
+static __always_inline bool blkmq_may_sleep(struct blkmq_call *call)
+{
+	if (call->nr_spinning)
+		return false;
+	if (call->slot == BLKMQ_SLOT_queue_rq)
+		return call->disk->set->tag_set.flags & BLK_MQ_F_BLOCKING;
+	return call->may_sleep;
+}
+
 static __always_inline void *blkmq_shared(struct blkmq_call *call)
 {
 	return call->disk->set->shared;

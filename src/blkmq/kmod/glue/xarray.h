@@ -43,7 +43,7 @@ static __always_inline s64 blkmq_xarray_store(struct blkmq_call *call, struct bl
 	if (blkmq_bad(call, index < 0, BLKMQ_FAULT_INDEX, index) ||
 	    blkmq_bad_value(call, value, 1, BLKMQ_XARRAY_VALUE_END - 1))
 		return 0;
-	return blkmq_xarray_put(array, index, value, call->may_sleep && !call->nr_spinning);
+	return blkmq_xarray_put(array, index, value, blkmq_may_sleep(call));
 }
 
 static noinline s64 blkmq_xarray_take(struct blkmq_xarray *array, s64 index)

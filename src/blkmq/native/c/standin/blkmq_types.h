@@ -24,6 +24,7 @@ typedef long long s64;
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((__noinline__))
+#undef __always_inline	/* the C library has its own, for extern functions */
 #define __always_inline	inline __attribute__((__always_inline__))
 
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
