@@ -154,52 +154,52 @@ static __always_inline s64 blkmq_mod(s64 left, s64 right)
 /* --- where the driver's own data lies --------------------------------------- */
 
 /* Per tag set (Shared), and per hardware queue of this disk (Hw). */
-static __always_inline void *blkmq_shared(struct blkmq_call *call);
-static __always_inline void *blkmq_hw_ctx_data(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
+static inline void *blkmq_shared(struct blkmq_call *call);
+static inline void *blkmq_hw_ctx_data(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
 
 /*
  * Per request (Pdu); STALE or ABSENT if the request is not live.  The memory is
  * the tag's and lives as long as the tag set, so that a driver that goes on
  * using it touches another request's Pdu at worst.
  */
-static __always_inline void *blkmq_request_pdu(struct blkmq_call *call, struct blkmq_rq rq);
+static inline void *blkmq_request_pdu(struct blkmq_call *call, struct blkmq_rq rq);
 
-static __always_inline struct blkmq_tag_set *blkmq_tag_set(struct blkmq_call *call);
-static __always_inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call);
-static __always_inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call);
-static __always_inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call);
-static __always_inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call);
+static inline struct blkmq_tag_set *blkmq_tag_set(struct blkmq_call *call);
+static inline struct blkmq_limits *blkmq_limits(struct blkmq_call *call);
+static inline struct blkmq_disk *blkmq_disk(struct blkmq_call *call);
+static inline struct blkmq_geometry *blkmq_geometry(struct blkmq_call *call);
+static inline struct blkmq_unique_id *blkmq_unique_id(struct blkmq_call *call);
 
 /* --- Request: fields; STALE or ABSENT if it is not live ------------------------ */
 
-static __always_inline bool blkmq_rq_present(struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_op(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_flags(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_sector(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_nr_sectors(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_nr_bytes(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline s64 blkmq_request_tag(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline struct blkmq_hw_ctx blkmq_request_hctx(struct blkmq_call *call, struct blkmq_rq rq);
+static inline bool blkmq_rq_present(struct blkmq_rq rq);
+static inline s64 blkmq_request_op(struct blkmq_call *call, struct blkmq_rq rq);
+static inline s64 blkmq_request_flags(struct blkmq_call *call, struct blkmq_rq rq);
+static inline s64 blkmq_request_sector(struct blkmq_call *call, struct blkmq_rq rq);
+static inline s64 blkmq_request_nr_sectors(struct blkmq_call *call, struct blkmq_rq rq);
+static inline s64 blkmq_request_nr_bytes(struct blkmq_call *call, struct blkmq_rq rq);
+static inline s64 blkmq_request_tag(struct blkmq_call *call, struct blkmq_rq rq);
+static inline struct blkmq_hw_ctx blkmq_request_hctx(struct blkmq_call *call, struct blkmq_rq rq);
 
 /* --- Request: verbs; each is one step of the state table, for whoever comes first;
  * STATE if the table has no such step, STALE if the request is gone -------------- */
 
-static __always_inline void blkmq_request_start(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline void blkmq_request_complete(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline void blkmq_request_requeue(struct blkmq_call *call, struct blkmq_rq rq, bool kick);
+static inline void blkmq_request_start(struct blkmq_call *call, struct blkmq_rq rq);
+static inline void blkmq_request_complete(struct blkmq_call *call, struct blkmq_rq rq);
+static inline void blkmq_request_requeue(struct blkmq_call *call, struct blkmq_rq rq, bool kick);
 
 /* Ends it; of a request that is gone it is counted and reported, and no error.
  * A request whose data another thread is copying goes back when that is done. */
-static __always_inline void blkmq_request_end(struct blkmq_call *call, struct blkmq_rq rq, s64 status);
+static inline void blkmq_request_end(struct blkmq_call *call, struct blkmq_rq rq, s64 status);
 
 /* Only the request's driver may call this, and only one thread of it at a time. */
-static __always_inline bool blkmq_request_update(struct blkmq_call *call, struct blkmq_rq rq, s64 status,
+static inline bool blkmq_request_update(struct blkmq_call *call, struct blkmq_rq rq, s64 status,
 					s64 nr_bytes);
 
 /* A handle in a field: it is one word, loaded and stored in one piece. */
-static __always_inline struct blkmq_rq blkmq_kept_request_load(struct blkmq_call *call,
+static inline struct blkmq_rq blkmq_kept_request_load(struct blkmq_call *call,
 						      struct blkmq_kept_request *kept);
-static __always_inline void blkmq_kept_request_store(struct blkmq_call *call, struct blkmq_kept_request *kept,
+static inline void blkmq_kept_request_store(struct blkmq_call *call, struct blkmq_kept_request *kept,
 					    struct blkmq_rq rq);
 
 /* --- Segment: a request's data, piece by piece ---------------------------------
@@ -208,92 +208,92 @@ static __always_inline void blkmq_kept_request_store(struct blkmq_call *call, st
  * live and stays so until the access is over.  The verbs that eat from the
  * front change the segment.  64 bytes copied or cleared cost 1 fuel.
  */
-static __always_inline struct blkmq_segment blkmq_segment_first(struct blkmq_call *call, struct blkmq_rq rq);
-static __always_inline bool blkmq_segment_more(struct blkmq_call *call, struct blkmq_segment *segment);
-static __always_inline void blkmq_segment_next(struct blkmq_call *call, struct blkmq_segment *segment);
-static __always_inline s64 blkmq_segment_len(struct blkmq_call *call, struct blkmq_segment *segment);
-static __always_inline s64 blkmq_segment_copy_to_page(struct blkmq_call *call, struct blkmq_segment *segment,
+static inline struct blkmq_segment blkmq_segment_first(struct blkmq_call *call, struct blkmq_rq rq);
+static inline bool blkmq_segment_more(struct blkmq_call *call, struct blkmq_segment *segment);
+static inline void blkmq_segment_next(struct blkmq_call *call, struct blkmq_segment *segment);
+static inline s64 blkmq_segment_len(struct blkmq_call *call, struct blkmq_segment *segment);
+static inline s64 blkmq_segment_copy_to_page(struct blkmq_call *call, struct blkmq_segment *segment,
 					     struct blkmq_page page, s64 offset, s64 nr_bytes);
-static __always_inline s64 blkmq_segment_copy_from_page(struct blkmq_call *call, struct blkmq_segment *segment,
+static inline s64 blkmq_segment_copy_from_page(struct blkmq_call *call, struct blkmq_segment *segment,
 					       struct blkmq_page page, s64 offset, s64 nr_bytes);
-static __always_inline s64 blkmq_segment_zero(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes);
-static __always_inline void blkmq_segment_advance(struct blkmq_call *call, struct blkmq_segment *segment,
+static inline s64 blkmq_segment_zero(struct blkmq_call *call, struct blkmq_segment *segment, s64 nr_bytes);
+static inline void blkmq_segment_advance(struct blkmq_call *call, struct blkmq_segment *segment,
 					 s64 nr_bytes);
-static __always_inline s64 blkmq_segment_getitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index);
-static __always_inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index,
+static inline s64 blkmq_segment_getitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index);
+static inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index,
 					 s64 value);
 
 /* --- Page: PAGE_SIZE bytes that stay mapped until the callback returns, whoever
  * erases them meanwhile: what is written to them from then on is lost, or shows in
  * the page that takes its place while that callback runs; ABSENT if it is none ----- */
 
-static __always_inline bool blkmq_page_present(struct blkmq_page page);
-static __always_inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index);
-static __always_inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value);
-static __always_inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes);
+static inline bool blkmq_page_present(struct blkmq_page page);
+static inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index);
+static inline void blkmq_page_setitem(struct blkmq_call *call, struct blkmq_page page, s64 index, s64 value);
+static inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page page, s64 offset, s64 nr_bytes);
 
 /* --- PageStore: never sleeps; get_or_alloc is none when memory is out.  Each verb takes
  * effect at one moment between its call and its return: what is made after an erase is
  * a page of zeroes, and keeps what is written to it ---------------------------------- */
 
-static __always_inline struct blkmq_page blkmq_page_store_get(struct blkmq_call *call,
+static inline struct blkmq_page blkmq_page_store_get(struct blkmq_call *call,
 						     struct blkmq_page_store *store, s64 index);
-static __always_inline struct blkmq_page blkmq_page_store_get_or_alloc(struct blkmq_call *call,
+static inline struct blkmq_page blkmq_page_store_get_or_alloc(struct blkmq_call *call,
 							      struct blkmq_page_store *store, s64 index);
-static __always_inline void blkmq_page_store_erase(struct blkmq_call *call, struct blkmq_page_store *store, s64 index);
-static __always_inline s64 blkmq_page_store_nr_pages(struct blkmq_call *call, struct blkmq_page_store *store);
+static inline void blkmq_page_store_erase(struct blkmq_call *call, struct blkmq_page_store *store, s64 index);
+static inline s64 blkmq_page_store_nr_pages(struct blkmq_call *call, struct blkmq_page_store *store);
 
 /* --- XArray: integers 1..2^62-1; store returns 0 or -ENOMEM ----------------------- */
 
-static __always_inline s64 blkmq_xarray_load(struct blkmq_call *call, struct blkmq_xarray *array, s64 index);
-static __always_inline s64 blkmq_xarray_store(struct blkmq_call *call, struct blkmq_xarray *array, s64 index,
+static inline s64 blkmq_xarray_load(struct blkmq_call *call, struct blkmq_xarray *array, s64 index);
+static inline s64 blkmq_xarray_store(struct blkmq_call *call, struct blkmq_xarray *array, s64 index,
 				     s64 value);
-static __always_inline s64 blkmq_xarray_erase(struct blkmq_call *call, struct blkmq_xarray *array, s64 index);
+static inline s64 blkmq_xarray_erase(struct blkmq_call *call, struct blkmq_xarray *array, s64 index);
 
 /* --- BadBlocks: set and clear return 0 or a negative errno, first_bad a sector or -1 */
 
-static __always_inline s64 blkmq_bad_blocks_set(struct blkmq_call *call, struct blkmq_bad_blocks *bad, s64 sector,
+static inline s64 blkmq_bad_blocks_set(struct blkmq_call *call, struct blkmq_bad_blocks *bad, s64 sector,
 				       s64 nr_sectors);
-static __always_inline s64 blkmq_bad_blocks_clear(struct blkmq_call *call, struct blkmq_bad_blocks *bad, s64 sector,
+static inline s64 blkmq_bad_blocks_clear(struct blkmq_call *call, struct blkmq_bad_blocks *bad, s64 sector,
 					 s64 nr_sectors);
-static __always_inline s64 blkmq_bad_blocks_first_bad(struct blkmq_call *call, struct blkmq_bad_blocks *bad,
+static inline s64 blkmq_bad_blocks_first_bad(struct blkmq_call *call, struct blkmq_bad_blocks *bad,
 					     s64 sector, s64 nr_sectors);
 
 /* --- Atomic: fully ordered, but for load (acquire) and store (release); wraps ------- */
 
-static __always_inline s64 blkmq_atomic_load(struct blkmq_call *call, struct blkmq_atomic *atomic);
-static __always_inline void blkmq_atomic_store(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
-static __always_inline s64 blkmq_atomic_fetch_add(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
-static __always_inline s64 blkmq_atomic_xchg(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
-static __always_inline s64 blkmq_atomic_cmpxchg(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 old, s64 new);
+static inline s64 blkmq_atomic_load(struct blkmq_call *call, struct blkmq_atomic *atomic);
+static inline void blkmq_atomic_store(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
+static inline s64 blkmq_atomic_fetch_add(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
+static inline s64 blkmq_atomic_xchg(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 value);
+static inline s64 blkmq_atomic_cmpxchg(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 old, s64 new);
 
 /* --- locks: LOCK if the call has it already; the text gives each back before it leaves
  * its block, unless an error breaks the callback off --------------------------------- */
 
 /* Interrupts are off and nothing may sleep until exit. */
-static __always_inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock);
+static inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock);
 static inline void blkmq_spin_lock_exit(struct blkmq_call *call, struct blkmq_spin_lock *lock);
 
 /* SLEEP where the callback may not sleep. */
-static __always_inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex *lock);
+static inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex *lock);
 static inline void blkmq_mutex_exit(struct blkmq_call *call, struct blkmq_mutex *lock);
 
 /* --- HrTimer, Work: ``slot`` is the callback that they make later, for ``rq`` or, without
  * one, for this disk; a request that is gone by then is not called for -------------------- */
 
-static __always_inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
+static inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
 					struct blkmq_rq rq, s64 slot);
-static __always_inline bool blkmq_hr_timer_cancel(struct blkmq_call *call, struct blkmq_hr_timer *timer);
-static __always_inline bool blkmq_work_queue(struct blkmq_call *call, struct blkmq_work *work, struct blkmq_rq rq,
+static inline bool blkmq_hr_timer_cancel(struct blkmq_call *call, struct blkmq_hr_timer *timer);
+static inline bool blkmq_work_queue(struct blkmq_call *call, struct blkmq_work *work, struct blkmq_rq rq,
 				    s64 slot);
 
 /* --- RequestList, IoCompletionBatch: one thread at a time ---------------------------- */
 
-static __always_inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct blkmq_request_list *rqs,
+static inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct blkmq_request_list *rqs,
 					       struct blkmq_rq rq);
-static __always_inline struct blkmq_rq blkmq_request_list_pop(struct blkmq_call *call, struct blkmq_request_list *rqs);
-static __always_inline bool blkmq_request_list_empty(struct blkmq_call *call, struct blkmq_request_list *rqs);
-static __always_inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
+static inline struct blkmq_rq blkmq_request_list_pop(struct blkmq_call *call, struct blkmq_request_list *rqs);
+static inline bool blkmq_request_list_empty(struct blkmq_call *call, struct blkmq_request_list *rqs);
+static inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
 						 struct blkmq_io_completion_batch *batch,
 						 struct blkmq_rq rq, s64 status);
 
@@ -302,35 +302,35 @@ static __always_inline void blkmq_io_completion_batch_add(struct blkmq_call *cal
  * position is negative, ABSENT if the file is not open, STATE if the request is not the
  * driver's, or with a file already.  open sleeps; it returns 0 or a negative errno -------- */
 
-static __always_inline s64 blkmq_backing_file_open(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline s64 blkmq_backing_file_open(struct blkmq_call *call, struct blkmq_backing_file *file,
 					  bool read_only, bool direct_io, s64 begin, s64 block_size);
-static __always_inline s64 blkmq_backing_file_size(struct blkmq_call *call, struct blkmq_backing_file *file);
-static __always_inline bool blkmq_backing_file_is_read_only(struct blkmq_call *call, struct blkmq_backing_file *file);
-static __always_inline bool blkmq_backing_file_can_discard(struct blkmq_call *call, struct blkmq_backing_file *file);
-static __always_inline void blkmq_backing_file_read(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline s64 blkmq_backing_file_size(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline bool blkmq_backing_file_is_read_only(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline bool blkmq_backing_file_can_discard(struct blkmq_call *call, struct blkmq_backing_file *file);
+static inline void blkmq_backing_file_read(struct blkmq_call *call, struct blkmq_backing_file *file,
 					   struct blkmq_rq rq, s64 position);
-static __always_inline void blkmq_backing_file_write(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline void blkmq_backing_file_write(struct blkmq_call *call, struct blkmq_backing_file *file,
 					    struct blkmq_rq rq, s64 position);
-static __always_inline void blkmq_backing_file_flush(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline void blkmq_backing_file_flush(struct blkmq_call *call, struct blkmq_backing_file *file,
 					    struct blkmq_rq rq);
-static __always_inline void blkmq_backing_file_discard(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline void blkmq_backing_file_discard(struct blkmq_call *call, struct blkmq_backing_file *file,
 					      struct blkmq_rq rq, s64 position);
-static __always_inline void blkmq_backing_file_write_zeroes(struct blkmq_call *call, struct blkmq_backing_file *file,
+static inline void blkmq_backing_file_write_zeroes(struct blkmq_call *call, struct blkmq_backing_file *file,
 						   struct blkmq_rq rq, s64 position);
 
 #endif
 
 /* --- HwCtx, TagSet, GenDisk, time -------------------------------------------------------- */
 
-static __always_inline s64 blkmq_hw_ctx_queue_num(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
-static __always_inline s64 blkmq_hw_ctx_type(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
+static inline s64 blkmq_hw_ctx_queue_num(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
+static inline s64 blkmq_hw_ctx_type(struct blkmq_call *call, struct blkmq_hw_ctx hctx);
 
 /* INDEX if there is no such tag; none if no live request has it. */
-static __always_inline struct blkmq_rq blkmq_tag_set_tag_to_rq(struct blkmq_call *call, struct blkmq_hw_ctx hctx,
+static inline struct blkmq_rq blkmq_tag_set_tag_to_rq(struct blkmq_call *call, struct blkmq_hw_ctx hctx,
 						      s64 tag);
-static __always_inline void blkmq_gen_disk_set_capacity(struct blkmq_call *call, s64 nr_sectors);
-static __always_inline void blkmq_gen_disk_set_read_only(struct blkmq_call *call, bool flag);
-static __always_inline s64 blkmq_ktime_get_ns(struct blkmq_call *call);
+static inline void blkmq_gen_disk_set_capacity(struct blkmq_call *call, s64 nr_sectors);
+static inline void blkmq_gen_disk_set_read_only(struct blkmq_call *call, bool flag);
+static inline s64 blkmq_ktime_get_ns(struct blkmq_call *call);
 
 #include "blkmq_verbs.h"
 
