@@ -238,7 +238,17 @@ def test_text_includes_only_the_contract(program: Program) -> None:
     code = re.sub(r'//.*|/\*[\s\S]*?\*/|#line.*|"[^"]*"|__always_inline', "", text)
     assert not re.search(r"\b(float|double|long|unsigned|alloca|malloc|printf|asm|__\w+)\b|\d\.\d", code)
     called = set(re.findall(r"\b(\w+)\(", code)) - {"if", "while", "for", "switch", "return"}
-    macros = {"READ_ONCE", "WRITE_ONCE", "BLKMQ_AT", "BLKMQ_APART", "BLKMQ_APART_VOID", "BLKMQ_MODE", "unlikely", "min_t", "max_t"}
+    macros = {
+        "READ_ONCE",
+        "WRITE_ONCE",
+        "BLKMQ_AT",
+        "BLKMQ_APART",
+        "BLKMQ_APART_VOID",
+        "BLKMQ_MODE",
+        "unlikely",
+        "min_t",
+        "max_t",
+    }
     own = {f"{program.snake_name}_{function.name}{apart}" for function in program.functions for apart in ("", "_apart")}
     assert {name for name in called if not name.startswith("blkmq_")} <= macros | own
 

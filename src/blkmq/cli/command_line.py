@@ -19,6 +19,7 @@ from blkmq.cli.add import add
 from blkmq.cli.bench import bench
 from blkmq.cli.build import build
 from blkmq.cli.check import check
+from blkmq.cli.compare import compare
 from blkmq.cli.completion import completion
 from blkmq.cli.devices import clean, delete, list_devices, logs, set_attributes, show
 from blkmq.cli.doctor import doctor
@@ -116,6 +117,7 @@ def main(ctx: click.Context) -> None:
       blkmq bench ramdisk size=256                how fast, on each target
       blkmq add ramdisk size=256                  a disk that other programs use
       blkmq build my_disk.py --kernel 7.3         a kernel module
+      blkmq compare --instructions                beside C's null_blk
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
@@ -123,6 +125,6 @@ def main(ctx: click.Context) -> None:
 
 
 SERVICE = (add, list_devices, show, set_attributes, delete, logs, clean)
-MODULE = (build, load, unload)
+MODULE = (build, load, unload, compare)
 for verb in (drivers, ops, check, emit, bench, *SERVICE, *MODULE, lab, doctor, completion):
     main.add_command(verb)

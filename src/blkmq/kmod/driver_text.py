@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from blkmq.compiler.c.expression import c_name, snake
 from blkmq.compiler.c.lines import function_name
-from blkmq.compiler.c.printer import print_c, wrapped
+from blkmq.compiler.c.printer import print_c, print_records, wrapped
 from blkmq.compiler.program import Field, Program
 from blkmq.kmod.names import Names
 from blkmq.kmod.views import limits_text
@@ -30,12 +30,17 @@ TRIVIAL = ("Atomic", "Request")  #: nouns that need nothing but zeroes
 LASTING = ("SpinLock", "Mutex")
 
 
-def driver_text(cls: type[Operations], program: Program, names: Names) -> str:
-    """The whole text; it depends on nothing but the driver and its names, not on where its files lie."""
+def driver_text(cls: type[Operations], program: Program, names: Names, by_hand: str = "") -> str:
+    """The whole text; it depends on nothing but the driver and its names, not on where its files lie.
+
+    ``by_hand`` has the driver's functions in C, in place of the printed ones: for comparisons.
+    """
     program = dataclasses.replace(program, files=tuple(PurePath(file).name for file in program.files))
     attributes = attributes_of(cls)
     parts = [
-        print_c(program).replace(INCLUDE, _lines(_modes(attributes)) + INCLUDE, 1),
+        (print_records(program) + by_hand if by_hand else print_c(program)).replace(
+            INCLUDE, _lines(_modes(attributes)) + INCLUDE, 1
+        ),
         '#line 1 "glue"\n',
         _lines(_definitions(program, names)),
         _lines(_variants(program, attributes)),
@@ -129,7 +134,8 @@ def _callbacks(program: Program) -> Iterator[str]:
         if entry.slot is not None and entry.slot.name in ("init_request", "exit_request"):
             yield from _for_slot(program, entry.slot.name, entry.function)
     yield ""
-    yield "static __always_inline void blkmq_driver_later(struct blkmq_call *call, void *self, struct blkmq_rq rq, s64 callback)"
+    parameters = "struct blkmq_call *call, void *self, struct blkmq_rq rq, s64 callback"
+    yield f"static __always_inline void blkmq_driver_later({parameters})"
     yield "{"
     later = [entry for entry in program.entries if entry.slot is None]
     if later:

@@ -25,7 +25,7 @@ class ModuleText:
         return build_module(self.text, self.names.module, headers)
 
 
-def module_text(cls: type[Operations], stem: str, asked: str | None = None) -> ModuleText:
+def module_text(cls: type[Operations], stem: str, asked: str | None = None, by_hand: str = "") -> ModuleText:
     """The text of a driver whose file or entry point is called ``stem``; modes are not folded: parameters set them.
 
     A Refused says what no compiled driver, or no module, can have.
@@ -33,4 +33,4 @@ def module_text(cls: type[Operations], stem: str, asked: str | None = None) -> M
     program = translate(cls, None, fold=False)
     refuse_what_the_kernel_lacks(cls, program)
     names = Names.of(cls, stem, asked)
-    return ModuleText(names, driver_text(cls, program, names))
+    return ModuleText(names, driver_text(cls, program, names, by_hand))

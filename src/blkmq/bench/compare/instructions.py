@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Instructions for each I/O, exact: one emulated CPU, a counter within QEMU, the same places for all contenders."""
+"""Instructions for each I/O, exact: one emulated CPU, a counter within QEMU, the same places for all drivers."""
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import json
 import re
 import subprocess
@@ -13,14 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blkmq.bench.compare.contender import Contender
+from blkmq.bench.compare.guest import built, run_in_guest
 from blkmq.bench.compare.histogram import Histogram, read_symbols
-from blkmq.lab.run import BOOT_LIMIT_SEC, Limits, run
+from blkmq.bench.compare.kernel_driver import KernelDriver
 from blkmq.lab.vm import Machine
 from blkmq.mq.errors import BlkmqError
-from blkmq.native.cache import cache_directory
 
-C_SOURCES = Path(__file__).parents[1] / "c"
 QEMU = "qemu-system-x86_64"
 API_OF_QEMU = (7, 8)  #: major versions that have the plugins' first API
 WARM, COUNT = 1_000, 4_000
@@ -45,25 +43,29 @@ CELLS = [
         for mode in "01"
         for rw in ("read", "write")
     ),
-    *(Cell(f"memory, irqmode {mode}, {rw}", {**MEMORY, "irqmode": mode}, rw) for mode in "01" for rw in ("read", "write")),
+    *(
+        Cell(f"memory, irqmode {mode}, {rw}", {**MEMORY, "irqmode": mode}, rw)
+        for mode in "01"
+        for rw in ("read", "write")
+    ),
 ]
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One contender in one cell."""
+    """One driver in one cell."""
 
     cell: Cell
-    contender: Contender
+    driver: KernelDriver
     histogram: Histogram
 
     @property
     def own(self) -> float:
-        return sum(self.histogram.own(self.contender.module).values())
+        return sum(self.histogram.own(self.driver.module).values())
 
 
 def count_instructions(
-    machine: Machine, contenders: Sequence[Contender], cells: Sequence[Cell], say: Callable[[str], None]
+    machine: Machine, drivers: Sequence[KernelDriver], cells: Sequence[Cell], say: Callable[[str], None]
 ) -> list[Counted]:
     """Boots a guest and counts; a BlkmqError says what this machine lacks."""
     with tempfile.TemporaryDirectory(prefix="blkmq-instructions-") as temporary:
@@ -72,9 +74,9 @@ def count_instructions(
         plan.write_text(
             json.dumps(
                 {
-                    "contenders": [asdict(contender) for contender in contenders],
+                    "drivers": [asdict(driver) for driver in drivers],
                     "cells": [asdict(cell) for cell in cells],
-                    "program": str(built("counted_io.c", "-O2")),
+                    "program": str(built("counted_io.c")),
                     "warm": WARM,
                     "count": COUNT,
                 }
@@ -82,30 +84,15 @@ def count_instructions(
         )
         plugin = f"{counter()},out={directory}/counted"
         run_in_guest(
-            Machine(vmlinuz=machine.vmlinuz, memory=machine.memory, icount=True, plugin=plugin),
+            dataclasses.replace(machine, icount=True, plugin=plugin),
             [sys.executable, "-m", "blkmq.bench.compare.counted", str(plan)], directory, say,
         )  # fmt: skip
         symbols = read_symbols((directory / "artifacts/kallsyms").open())
-        pairs = [(cell, contender) for cell in cells for contender in contenders]
+        pairs = [(cell, driver) for cell in cells for driver in drivers]
         return [
-            Counted(cell, contender, Histogram.read((directory / f"counted.{n}").open(), symbols, COUNT))
-            for n, (cell, contender) in enumerate(pairs)
+            Counted(cell, driver, Histogram.read((directory / f"counted.{n}").open(), symbols, COUNT))
+            for n, (cell, driver) in enumerate(pairs)
         ]
-
-
-def run_in_guest(machine: Machine, command: list[str], directory: Path, say: Callable[[str], None]) -> None:
-    """A command that must succeed, on a kernel that must stay silent."""
-    told: list[bytes] = []
-    outcome = run(
-        machine, command, directory=directory, working_directory=Path.cwd(),
-        limits=Limits(boot_sec=BOOT_LIMIT_SEC[machine.kvm]),
-        out=told.append, err=told.append,
-    )  # fmt: skip
-    if outcome.verdict:
-        reports = "\n".join(report.text for report in outcome.reports)
-        text = b"".join(told).decode(errors="replace").strip()
-        raise BlkmqError(f"the comparison failed in the guest, exit code {outcome.verdict}:\n{text}\n{reports}".rstrip())
-    say(f"guest: boot {outcome.boot_sec:.1f} s, command {outcome.command_sec:.1f} s")
 
 
 def counter() -> Path:
@@ -117,16 +104,4 @@ def counter() -> Path:
             f"instructions are counted with QEMU {API_OF_QEMU[0]} or {API_OF_QEMU[1]}, not with {told.splitlines()[0]}",
             hint="Debian 12 has 7.2",
         )
-    return built("instruction_counter.c", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
-
-
-def built(source: str, *flags: str) -> Path:
-    """A C program of the benchmarks, compiled once."""
-    text = (C_SOURCES / source).read_bytes()
-    path = cache_directory() / "c" / f"{hashlib.sha256(text).hexdigest()}-{Path(source).stem}"
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        words = ["gcc", "-Wall", "-Wextra", "-Wno-unused-parameter", *flags, str(C_SOURCES / source), "-o", f"{path}.new"]
-        subprocess.run(words, check=True)
-        Path(f"{path}.new").replace(path)
-    return path
+    return built("instruction_counter.c", "-shared", "-fPIC", "-fvisibility=hidden")

@@ -12,7 +12,6 @@ from blkmq.compiler.program import Expr, Function, Int, Invoke, Kind, Local, Pla
 from blkmq.compiler.walk import statements_in
 from blkmq.mq.integer import Sized
 
-
 #: Statements of a function that is inlined wherever it is called, and of one that is called once.
 INLINED_MAX, INLINED_ONCE_MAX = 12, 60
 
@@ -28,9 +27,7 @@ class CLine:
 class Lines:
     """The body of one function, as far as it is printed."""
 
-    def __init__(
-        self, program: Program, function: Function, apart: frozenset[str], marks: bool = True
-    ) -> None:
+    def __init__(self, program: Program, function: Function, apart: frozenset[str], marks: bool = True) -> None:
         self._marks = marks
         self._apart = apart
         self._program = program

@@ -9,7 +9,7 @@ what may raise leaves its line in ``call->at`` first and is followed by a look a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from blkmq.compiler.c.expression import c_name, snake
@@ -38,9 +38,7 @@ def print_c(program: Program, *, lines: bool = True) -> str:
     without, the text is for readers.
     """
     program = without_locals_named(program, {function_name(program, f.name) for f in program.functions})
-    text: list[CLine] = [*_head(program)]
-    for record in program.records:
-        text += [*_record(program, record), CLine("")]
+    text: list[CLine] = []
     found = functions_apart(program)
     for function in program.functions:
         name = PurePath(program.files[function.file]).name
@@ -51,6 +49,18 @@ def print_c(program: Program, *, lines: bool = True) -> str:
     if lines:
         text.append(CLine('#line 1 "entry"'))
     text += _entry(program)
+    return print_records(program) + _joined(text)
+
+
+def print_records(program: Program) -> str:
+    """The text up to the functions."""
+    text = [*_head(program)]
+    for record in program.records:
+        text += [*_record(program, record), CLine("")]
+    return _joined(text)
+
+
+def _joined(text: Iterable[CLine]) -> str:
     return "".join(f"{part}\n" for line in text for part in wrapped(line.text))
 
 

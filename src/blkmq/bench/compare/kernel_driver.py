@@ -18,7 +18,7 @@ C_ONLY = {"poll_queues": "0"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contender:
+class KernelDriver:
     """A driver and where its module is; runs in the guest."""
 
     name: str
