@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blkmq import Atomic, BlkStatus, Errno, HwCtx, Live, Operations, QueueLimits, Request, TagSet, u32, u64
+from blkmq.cli.build import lab_kernel_headers
 from blkmq.device.driver_source import load_driver
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
-from blkmq.kmod.build import Headers
 from blkmq.kmod.module import module_text
-from blkmq.lab.headers import lab_headers
 from blkmq.lab.kernel import find_kernel
 from blkmq.testing.misbehaviour import callbacks, indexes, owners, silent, sleepers, values
 
@@ -79,8 +78,7 @@ def readmes_driver(directory: Path) -> type[Operations]:
 
 def build_all(kernel: str, directory: Path) -> None:
     """All of DRIVERS, for a kernel of the lab; what is there of the same text is built anew, as the glue may differ."""
-    found = lab_headers(find_kernel(kernel), lambda text: None)
-    headers = Headers(found.path, found.within)
+    headers = lab_kernel_headers(find_kernel(kernel), lambda text: None)
     for name, cls in (DRIVERS | {"slow_ram": readmes_driver(directory)}).items():
         text = module_text(cls, name, None if name == "null_blk" else name)
         (directory / f"{name}.ko").write_bytes(text.build(headers))

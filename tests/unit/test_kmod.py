@@ -14,10 +14,11 @@ from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.loop import Loop
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
-from blkmq.kmod.build import GLUE, headers_here, write_sources
+from blkmq.kmod.kbuild import headers_here
 from blkmq.kmod.load import load_module, unload_module
 from blkmq.kmod.module import module_text
 from blkmq.kmod.names import Names
+from blkmq.kmod.sources import GLUE, write_sources
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
 from tests.cli_runs import complaint, shared_cache, surroundings
@@ -52,7 +53,7 @@ def test_every_attribute_is_in_the_text() -> None:
 
 
 def test_no_line_of_the_glue_is_longer_than_the_kernel_likes(tmp_path: Path) -> None:
-    write_sources(tmp_path, text_of(RamDisk, "ramdisk"), "ramdisk")
+    write_sources(tmp_path, text_of(RamDisk, "ramdisk"), "ramdisk", "")
     for path in GLUE.glob("*.h"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             assert len(line.expandtabs(8)) <= 120, f"{path.name}:{number}"

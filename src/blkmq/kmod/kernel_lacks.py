@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel target cannot take yet, told by name and place before anything is built."""
+"""What the glue, or one kernel, cannot give a driver: told by name and place before anything is built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from blkmq.compiler.frontend.refused import Refusal, Refused
-from blkmq.compiler.program import Program
+from blkmq.compiler.program import Int, Program, Root, Store
+from blkmq.compiler.walk import expressions_in, statements_in
 from blkmq.mq.configuration import attributes_of
 from blkmq.mq.operations import Family, Operations
 
@@ -19,7 +20,7 @@ NOUNS_TO_COME = frozenset({"BackingFile"})
 RULE = "kernel"
 
 
-def refuse_what_the_kernel_lacks(cls: type[Operations], program: Program) -> None:
+def refuse_what_the_glue_lacks(cls: type[Operations], program: Program) -> None:
     """A Refused with every place, if there is any."""
     if refusals := list(_refusals(cls, program)):
         raise Refused(refusals)
@@ -46,3 +47,21 @@ def _refusals(cls: type[Operations], program: Program) -> Iterator[Refusal]:
             record = program.record("config")
             text = "the kernel target has no attributes that are paths yet"
             yield Refusal(record.file, record.line, RULE, text, f"{attribute.name}: Path", hint)
+
+
+def refuse_what_this_kernel_lacks(program: Program, lacking: frozenset[str], kernel: str) -> None:
+    """A Refused with each place that uses a constant or a limit that a kernel has not."""
+    refusals = []
+    for function in program.functions:
+        for statement in statements_in(function.body):
+            names = {part.name for part in expressions_in(statement) if isinstance(part, Int)}
+            if isinstance(statement, Store) and statement.place.root is Root.LIMITS:
+                names.add(statement.place.path[-1])
+            for name in sorted(names & lacking):
+                text = f"{kernel} has no {name}, or another one"
+                file = program.files[function.file]
+                refusals.append(
+                    Refusal(file, statement.line, RULE, text, name, "leave it out, or build for another kernel")
+                )
+    if refusals:
+        raise Refused(refusals)

@@ -39,12 +39,15 @@ NUMBERS: dict[str, int] = {
     **{f"SLOT_{slot.name}": slot.number for slot in SLOTS},
 }
 
-#: The kernel's numbers that a driver's text has as literals: they must be this kernel's.
-SAME: dict[str, int] = {
-    **{f"(__force u32)BLK_STS_{status.name}": status for status in BlkStatus},
-    **{f"REQ_OP_{op.name}": op for op in ReqOp},
-    **{f"(__force u32){name}": getattr(blkdev, name) for name in vars(blkdev) if name.startswith("BLK_FEAT_")},
-    "BLK_MQ_F_BLOCKING": blk_mq.BLK_MQ_F_BLOCKING,
+#: The flags of a tag set that are a driver's to set.
+DRIVERS_FLAGS = ("BLK_MQ_F_BLOCKING", "BLK_MQ_F_TAG_RR", "BLK_MQ_F_NO_SCHED_BY_DEFAULT", "BLK_MQ_F_TAG_HCTX_SHARED")
+
+#: The kernel's numbers that a driver's text has as literals: their names in Python, and as C what they must be.
+CONSTANTS: dict[str, tuple[str, int]] = {
+    **{f"BlkStatus.{status.name}": (f"(__force u32)BLK_STS_{status.name}", status) for status in BlkStatus},
+    **{f"ReqOp.{op.name}": (f"REQ_OP_{op.name}", op) for op in ReqOp},
+    **{name: (f"(__force u32){name}", getattr(blkdev, name)) for name in vars(blkdev) if name.startswith("BLK_FEAT_")},
+    **{name: (name, getattr(blk_mq, name)) for name in DRIVERS_FLAGS},
 }
 
 
@@ -58,8 +61,7 @@ def views_text() -> str:
 
 def limits_text() -> str:
     """How records of limits and tag sets begin, and how limits become the kernel's."""
-    lines = [f'static_assert({name} == {int(value)}, "{name} has another value");' for name, value in SAME.items()]
-    lines += ["", "static void blkmq_limits_init(struct blkmq_limits *view)", "{"]
+    lines = ["static void blkmq_limits_init(struct blkmq_limits *view)", "{"]
     lines += [f"\tview->{name} = {value};" for name, value in _defaults(QueueLimits)]
     lines += ["}", "", "static void blkmq_view_init(struct blkmq_tag_set *view)", "{"]
     lines += [f"\tview->{name} = {value};" for name, value in _defaults(TagSet)]
@@ -70,7 +72,8 @@ def limits_text() -> str:
         "{",
     ]
     lines += ["\tlimits->features = (__force blk_features_t)view->features;"]
-    lines += [f"\tlimits->{name} = view->{name};" for name in drivers_limits()]
+    for name in drivers_limits():
+        lines += [f"#if BLKMQ_HAS_LIMIT_{name}", f"\tlimits->{name} = view->{name};", "#endif"]
     return "\n".join([*lines, "}", ""])
 
 

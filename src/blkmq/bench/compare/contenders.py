@@ -8,7 +8,7 @@ from pathlib import Path
 from blkmq.bench.compare.guest import C_SOURCES
 from blkmq.bench.compare.kernel_driver import KernelDriver
 from blkmq.drivers.null_blk import NullBlk
-from blkmq.kmod.build import Headers
+from blkmq.kmod.kbuild import Headers
 from blkmq.kmod.module import module_text
 
 C_NULL_BLK = KernelDriver(name="C null_blk", module="null_blk", tree="nullb")

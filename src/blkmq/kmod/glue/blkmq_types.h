@@ -18,6 +18,7 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
@@ -26,6 +27,7 @@
 
 #define BLKMQ_NO_BACKING_FILE
 
+#include "blkmq_kernel.h"	/* printed: what this kernel has */
 #include "blkmq_views.h"	/* printed: struct blkmq_tag_set, blkmq_limits, ... */
 
 /* Who has a request, a bit each, so that several can be asked for at once; the word of its slot holds one. */

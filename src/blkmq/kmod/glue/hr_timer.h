@@ -26,7 +26,12 @@ static inline void blkmq_hr_timer_init(struct blkmq_hr_timer *timer, struct blkm
 	timer->disk = disk;
 	timer->slot = slot ?: &blkmq_no_slot;
 	timer->callback = callback;
+#if BLKMQ_HAS_HRTIMER_SETUP
 	hrtimer_setup(&timer->timer, blkmq_hr_timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+#else
+	hrtimer_init(&timer->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->timer.function = blkmq_hr_timer_fired;
+#endif
 }
 
 /* Afterwards it does not fire, nor is its callback running. */

@@ -3,6 +3,26 @@
 #ifndef BLKMQ_LIVE_CHANGE_H
 #define BLKMQ_LIVE_CHANGE_H
 
+static unsigned int __maybe_unused blkmq_freeze(struct blkmq_disk *disk)
+{
+#if BLKMQ_HAS_FREEZE_SAVES_MEMALLOC
+	return blk_mq_freeze_queue(disk->gendisk->queue);
+#else
+	blk_mq_freeze_queue(disk->gendisk->queue);
+	return memalloc_noio_save();
+#endif
+}
+
+static void __maybe_unused blkmq_unfreeze(struct blkmq_disk *disk, unsigned int saved)
+{
+#if BLKMQ_HAS_FREEZE_SAVES_MEMALLOC
+	blk_mq_unfreeze_queue(disk->gendisk->queue, saved);
+#else
+	memalloc_noio_restore(saved);
+	blk_mq_unfreeze_queue(disk->gendisk->queue);
+#endif
+}
+
 static int __maybe_unused blkmq_change_set(struct blkmq_set *set, const BLKMQ_CONFIG *config)
 {
 	struct blkmq_disk *disk = set->disks[0];
@@ -18,12 +38,12 @@ static int __maybe_unused blkmq_change_set(struct blkmq_set *set, const BLKMQ_CO
 		return -ENOMEM;
 	blkmq_limits_init(limits);
 	blkmq_view_init(&set->view);
-	frozen = blk_mq_freeze_queue(disk->gendisk->queue);	/* no callback sees one half old, the other new */
+	frozen = blkmq_freeze(disk);	/* no callback sees one half old, the other new */
 	driver->config = *config;
 	error = blkmq_configure(disk, limits);
 	if (error)
 		driver->config = old;
-	blk_mq_unfreeze_queue(disk->gendisk->queue, frozen);
+	blkmq_unfreeze(disk, frozen);
 	nr_queues = min(set->view.nr_hw_queues, nr_cpu_ids);
 	if (!error && !nr_queues)
 		error = -EINVAL;

@@ -232,10 +232,6 @@ static struct blkmq_set *blkmq_alloc_set(unsigned int nr_disks)
 	return set;
 }
 
-/* The flags that are a driver's to set. */
-#define BLKMQ_FLAGS	(BLK_MQ_F_BLOCKING | BLK_MQ_F_TAG_RR | BLK_MQ_F_NO_SCHED_BY_DEFAULT |	\
-			 BLK_MQ_F_TAG_HCTX_SHARED)
-
 /* At least one default queue; blk-mq does not look, and there is no polling without a callback for it. */
 static bool blkmq_maps_fit(const struct blkmq_tag_set *view)
 {
