@@ -114,7 +114,7 @@ struct blkmq_range {
 };
 
 struct blkmq_bad_blocks {
-	spinlock_t lock;
+	spinlock_t lock;	/* around the ranges */
 	s64 nr_ranges;
 	struct blkmq_range *ranges;
 };
@@ -130,13 +130,13 @@ struct blkmq_held {
 };
 
 struct blkmq_spin_lock {
-	spinlock_t lock;
+	spinlock_t lock;		/* the driver's */
 	struct blkmq_held held;		/* of who has the lock */
 	unsigned long flags;
 } ____cacheline_aligned_in_smp;
 
 struct blkmq_mutex {
-	struct mutex lock;
+	struct mutex lock;		/* the driver's */
 	struct blkmq_held held;
 };
 

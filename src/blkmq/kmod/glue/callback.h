@@ -8,8 +8,8 @@
 #ifndef BLKMQ_CALLBACK_H
 #define BLKMQ_CALLBACK_H
 
-#define BLKMQ_FUEL_CONTROL	(1LL << 24)
-#define BLKMQ_FUEL_DATA		(1LL << 20)
+#define BLKMQ_FUEL_CONTROL	((s64)BIT_ULL(24))
+#define BLKMQ_FUEL_DATA		((s64)BIT_ULL(20))
 
 static __always_inline struct blkmq_call blkmq_begin(struct blkmq_disk *disk, struct blkmq_rq rq, u8 slot,
 						     bool may_sleep, s64 fuel)

@@ -41,7 +41,7 @@ static inline void blkmq_hr_timer_exit(struct blkmq_hr_timer *timer)
 }
 
 static __always_inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
-					struct blkmq_rq rq, s64 callback)
+						 struct blkmq_rq rq, s64 callback)
 {
 	if (blkmq_bad(call, nsec < 0, BLKMQ_FAULT_VALUE, nsec))
 		return;

@@ -92,7 +92,7 @@ BLKMQ_ATTRIBUTES(X)
 
 static ssize_t blkmq_item_power_show(struct config_item *item, char *page)
 {
-	return sysfs_emit(page, "%u\n", blkmq_item_of(item)->set != NULL);
+	return sysfs_emit(page, "%u\n", blkmq_item_of(item)->set ? 1 : 0);
 }
 
 static ssize_t blkmq_item_power_store(struct config_item *config_item, const char *page, size_t count)
@@ -114,10 +114,10 @@ static ssize_t blkmq_item_power_store(struct config_item *config_item, const cha
 CONFIGFS_ATTR(blkmq_item_, power);
 
 static struct configfs_attribute *blkmq_item_attributes[] = {
+	&blkmq_item_attr_power,
 #define X(name, kind, live, text)	&blkmq_item_attr_##name,
 	BLKMQ_ATTRIBUTES(X)
 #undef X
-	&blkmq_item_attr_power,
 	NULL,
 };
 

@@ -94,11 +94,12 @@ static blk_status_t blkmq_queue_rq_##variant(struct blk_mq_hw_ctx *hctx,		\
 {											\
 	return blkmq_queue_rq(hctx, bd, variant);					\
 }
+
 BLKMQ_VARIANTS(X)
 #undef X
 
 static blk_status_t (*const blkmq_queue_rqs[])(struct blk_mq_hw_ctx *hctx,
-					       const struct blk_mq_queue_data *bd) __initconst = {
+		     const struct blk_mq_queue_data *bd) __initconst = {
 #define X(variant)	blkmq_queue_rq_##variant,
 	BLKMQ_VARIANTS(X)
 #undef X
@@ -202,7 +203,9 @@ static enum blk_eh_timer_return blkmq_timeout(struct request *request)
  */
 static bool blkmq_look_at_slot(struct blkmq_set *set, struct blkmq_slot *slot)
 {
-	struct blkmq_rq rq = { slot, smp_load_acquire(&slot->kept) };
+	/* pairs with blkmq_keep(): kept_since is of that generation */
+	u32 kept = smp_load_acquire(&slot->kept);
+	struct blkmq_rq rq = { slot, kept };
 	struct blkmq_call call = blkmq_begin(set->disks[0], BLKMQ_NO_RQ, BLKMQ_SLOT_timeout, false, 0);
 
 	if (!(rq.generation & 1) || !blkmq_is_live(rq))
@@ -243,6 +246,7 @@ static void blkmq_look_at_kept(struct work_struct *item)
 static noinline __cold void __maybe_unused blkmq_keep(struct blkmq_rq rq)
 {
 	WRITE_ONCE(rq.slot->kept_since, jiffies);
+	/* pairs with blkmq_look_at_slot() */
 	smp_store_release(&rq.slot->kept, rq.generation);
 	blkmq_look_again(rq.slot->set);
 }

@@ -22,6 +22,7 @@ enum blkmq_outcome {
 /* It may end at any moment after: what must not, has a pin.  A plain read, so that one look may serve several. */
 static __always_inline bool blkmq_is_live(struct blkmq_rq rq)
 {
+	/* whoever must be sure looks again when it makes a step, or pins */
 	return data_race(rq.slot->generation) == rq.generation;
 }
 

@@ -256,7 +256,7 @@ static __always_inline struct blkmq_rq blkmq_kept_request_load(struct blkmq_call
 }
 
 static __always_inline void blkmq_kept_request_store(struct blkmq_call *call, struct blkmq_kept_request *kept,
-					    struct blkmq_rq rq)
+						     struct blkmq_rq rq)
 {
 	WRITE_ONCE(kept->word, blkmq_word_of(rq));
 }
@@ -279,7 +279,7 @@ static __always_inline void *blkmq_hw_ctx_data(struct blkmq_call *call, struct b
 }
 
 static __always_inline struct blkmq_rq blkmq_tag_set_tag_to_rq(struct blkmq_call *call, struct blkmq_hw_ctx hctx,
-								s64 tag)
+							       s64 tag)
 {
 	struct blkmq_slot *slot;
 	u32 generation;

@@ -13,7 +13,7 @@ static inline void blkmq_request_list_exit(struct blkmq_request_list *rqs)
 }
 
 static __always_inline void blkmq_request_list_add_tail(struct blkmq_call *call, struct blkmq_request_list *rqs,
-					       struct blkmq_rq rq)
+							struct blkmq_rq rq)
 {
 	struct blk_mq_tag_set *tags = &call->disk->set->tag_set;
 
@@ -42,8 +42,8 @@ static __always_inline struct blkmq_rq blkmq_request_list_pop(struct blkmq_call 
 }
 
 static __always_inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
-						 struct blkmq_io_completion_batch *batch,
-						 struct blkmq_rq rq, s64 status)
+							  struct blkmq_io_completion_batch *batch,
+							  struct blkmq_rq rq, s64 status)
 {
 	blkmq_request_end(call, rq, status);
 }

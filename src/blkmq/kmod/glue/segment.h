@@ -162,7 +162,7 @@ static __always_inline s64 blkmq_segment_getitem(struct blkmq_call *call, struct
 }
 
 static __always_inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_segment *segment, s64 index,
-					 s64 value)
+						  s64 value)
 {
 	if (blkmq_bad_index(call, index, segment->nr_bytes) || blkmq_bad_value(call, value, 0, 255) ||
 	    !blkmq_segment_is_good(call, segment))

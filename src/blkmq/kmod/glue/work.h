@@ -26,7 +26,7 @@ static inline void blkmq_work_exit(struct blkmq_work *work)
 }
 
 static __always_inline bool blkmq_work_queue(struct blkmq_call *call, struct blkmq_work *work, struct blkmq_rq rq,
-				    s64 callback)
+					     s64 callback)
 {
 	if (work->slot != &blkmq_no_slot) {
 		if (!blkmq_is_live(rq) || rq.slot != work->slot) {

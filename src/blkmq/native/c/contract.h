@@ -182,14 +182,16 @@ static inline s64 blkmq_request_tag(struct blkmq_call *call, struct blkmq_rq rq)
 static inline struct blkmq_hw_ctx blkmq_request_hctx(struct blkmq_call *call, struct blkmq_rq rq);
 
 /* --- Request: verbs; each is one step of the state table, for whoever comes first;
- * STATE if the table has no such step, STALE if the request is gone -------------- */
+ * STATE if the table has no such step, STALE if the request is gone
+ */
 
 static inline void blkmq_request_start(struct blkmq_call *call, struct blkmq_rq rq);
 static inline void blkmq_request_complete(struct blkmq_call *call, struct blkmq_rq rq);
 static inline void blkmq_request_requeue(struct blkmq_call *call, struct blkmq_rq rq, bool kick);
 
 /* Ends it; of a request that is gone it is counted and reported, and no error.
- * A request whose data another thread is copying goes back when that is done. */
+ * A request whose data another thread is copying goes back when that is done.
+ */
 static inline void blkmq_request_end(struct blkmq_call *call, struct blkmq_rq rq, s64 status);
 
 /* Only the request's driver may call this, and only one thread of it at a time. */
@@ -225,7 +227,8 @@ static inline void blkmq_segment_setitem(struct blkmq_call *call, struct blkmq_s
 
 /* --- Page: PAGE_SIZE bytes that stay mapped until the callback returns, whoever
  * erases them meanwhile: what is written to them from then on is lost, or shows in
- * the page that takes its place while that callback runs; ABSENT if it is none ----- */
+ * the page that takes its place while that callback runs; ABSENT if it is none
+ */
 
 static inline bool blkmq_page_present(struct blkmq_page page);
 static inline s64 blkmq_page_getitem(struct blkmq_call *call, struct blkmq_page page, s64 index);
@@ -234,7 +237,8 @@ static inline void blkmq_page_zero(struct blkmq_call *call, struct blkmq_page pa
 
 /* --- PageStore: never sleeps; get_or_alloc is none when memory is out.  Each verb takes
  * effect at one moment between its call and its return: what is made after an erase is
- * a page of zeroes, and keeps what is written to it ---------------------------------- */
+ * a page of zeroes, and keeps what is written to it
+ */
 
 static inline struct blkmq_page blkmq_page_store_get(struct blkmq_call *call,
 						     struct blkmq_page_store *store, s64 index);
@@ -268,7 +272,8 @@ static inline s64 blkmq_atomic_xchg(struct blkmq_call *call, struct blkmq_atomic
 static inline s64 blkmq_atomic_cmpxchg(struct blkmq_call *call, struct blkmq_atomic *atomic, s64 old, s64 new);
 
 /* --- locks: LOCK if the call has it already; the text gives each back before it leaves
- * its block, unless an error breaks the callback off --------------------------------- */
+ * its block, unless an error breaks the callback off
+ */
 
 /* Interrupts are off and nothing may sleep until exit. */
 static inline void blkmq_spin_lock_enter(struct blkmq_call *call, struct blkmq_spin_lock *lock);
@@ -279,7 +284,8 @@ static inline void blkmq_mutex_enter(struct blkmq_call *call, struct blkmq_mutex
 static inline void blkmq_mutex_exit(struct blkmq_call *call, struct blkmq_mutex *lock);
 
 /* --- HrTimer, Work: ``slot`` is the callback that they make later, for ``rq`` or, without
- * one, for this disk; a request that is gone by then is not called for -------------------- */
+ * one, for this disk; a request that is gone by then is not called for
+ */
 
 static inline void blkmq_hr_timer_start(struct blkmq_call *call, struct blkmq_hr_timer *timer, s64 nsec,
 					struct blkmq_rq rq, s64 slot);
@@ -300,7 +306,8 @@ static inline void blkmq_io_completion_batch_add(struct blkmq_call *call,
 #ifndef BLKMQ_NO_BACKING_FILE	/* the kernel's glue, for now */
 /* --- BackingFile: a verb submits a started request, and the runtime ends it; INDEX if the
  * position is negative, ABSENT if the file is not open, STATE if the request is not the
- * driver's, or with a file already.  open sleeps; it returns 0 or a negative errno -------- */
+ * driver's, or with a file already.  open sleeps; it returns 0 or a negative errno
+ */
 
 static inline s64 blkmq_backing_file_open(struct blkmq_call *call, struct blkmq_backing_file *file,
 					  bool read_only, bool direct_io, s64 begin, s64 block_size);

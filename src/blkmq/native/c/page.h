@@ -5,7 +5,7 @@
 
 static __always_inline bool blkmq_page_present(struct blkmq_page page)
 {
-	return page.memory != NULL;
+	return page.memory;
 }
 
 /* Notes an error if it is none. */
