@@ -17,7 +17,8 @@ from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.kmod.module import module_text
 from blkmq.lab.kernel import find_kernel
-from blkmq.testing.misbehaviour import callbacks, indexes, owners, silent, sleepers, values
+from blkmq.testing.misbehaviour import batches, callbacks, control, indexes, owners, silent, sleepers, values
+from tests.kernel.drivers import Budgeted, Lister
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,17 @@ class BornAndDead(Operations):
 
 
 MODULES_VARIABLE = "BLKMQ_TEST_MODULES"  #: the directory that has them, in the guest too
-MISBEHAVING = (indexes.Indexes, values.Values, owners.Owners, silent.Silent, callbacks.Callbacks, sleepers.Sleepers)
+MISBEHAVING = (
+    indexes.Indexes, values.Values, owners.Owners, silent.Silent, callbacks.Callbacks, sleepers.Sleepers,
+    batches.Lists, batches.Budgets, batches.Polls, control.Control,
+)  # fmt: skip
 DRIVERS: dict[str, type[Operations]] = {
     "null_blk": NullBlk,
     "pynull": NullBlk,
     "ramdisk": RamDisk,
     "born": BornAndDead,
+    "lister": Lister,
+    "budgeted": Budgeted,
     **{cls.__name__.lower(): cls for cls in MISBEHAVING},
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blkmq import Errno, QueueLimits, TagSet
+from blkmq import Errno, QueueLimits, RequestList, TagSet
 from blkmq.abi.blkdev import BLK_FEAT_ATOMIC_WRITES
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.ramdisk import RamDisk
@@ -37,6 +37,9 @@ class Streams(RamDisk):
         limits.features |= BLK_FEAT_ATOMIC_WRITES
         limits.max_write_streams = 4
         return super().configure(tag_set, limits)
+
+    def queue_rqs(self, rqs: RequestList) -> None:
+        """Leaves all on the list."""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,7 @@ def test_what_a_kernel_lacks_is_told_by_name_and_line(tmp_path: Path) -> None:
     told = str(refused.value)
     assert "has no BLK_FEAT_ATOMIC_WRITES" in told
     assert "has no max_write_streams" in told
+    assert "has no queue_rqs, or another one" in told
     assert "test_api_changes.py" in told
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The kernel's C API as the glue uses it: fields, functions and callbacks with their types.
 
-What has a ``feature`` may be missing or otherwise: the glue asks with ``BLKMQ_HAS_feature``.
+What has a ``feature`` may be missing or otherwise: the glue asks with ``BLKMQ_HAS_feature``, or a driver that has the
+callback of that name is refused.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "commit_rqs": "void (*)(struct blk_mq_hw_ctx *)",
         "get_budget": "int (*)(struct request_queue *)",
         "put_budget": "void (*)(struct request_queue *, int)",
+        "set_rq_budget_token": "void (*)(struct request *, int)",
+        "get_rq_budget_token": "int (*)(struct request *)",
+        "poll": "int (*)(struct blk_mq_hw_ctx *, struct io_comp_batch *)",
         "timeout": "enum blk_eh_timer_return (*)(struct request *)",
         "complete": "void (*)(struct request *)",
         "init_hctx": "int (*)(struct blk_mq_hw_ctx *, void *, unsigned int)",
@@ -71,6 +75,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "struct block_device_operations": {
         "open": "int (*)(struct gendisk *, blk_mode_t)",
         "release": "void (*)(struct gendisk *)",
+        "ioctl": "int (*)(struct block_device *, blk_mode_t, unsigned int, unsigned long)",
+        "get_unique_id": "int (*)(struct gendisk *, u8 *, enum blk_unique_id)",
     },
 }  # fmt: skip
 
@@ -111,6 +117,10 @@ FEATURES: tuple[Expected, ...] = (
         "hrtimer_setup",
         "void (struct hrtimer *, enum hrtimer_restart (*)(struct hrtimer *), clockid_t, enum hrtimer_mode)",
         feature="HRTIMER_SETUP",
+    ),
+    Expected("queue_rqs", "void (*)(struct rq_list *)", "struct blk_mq_ops", feature="queue_rqs"),
+    Expected(
+        "getgeo", "int (*)(struct gendisk *, struct hd_geometry *)", "struct block_device_operations", feature="getgeo"
     ),
     Expected("blk_mq_freeze_queue", "unsigned int (struct request_queue *)", feature="FREEZE_SAVES_MEMALLOC"),
 )

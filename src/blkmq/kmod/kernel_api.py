@@ -29,7 +29,7 @@ class KernelApi:
     """What is known of one kernel."""
 
     features: dict[str, bool]
-    lacking: frozenset[str]  #: constants that it has not, or with another value; limits that it has not
+    lacking: frozenset[str]  #: features, constants and limits that it has not, or otherwise
 
     def header(self) -> str:
         """``blkmq_kernel.h``."""
@@ -55,7 +55,7 @@ def kernel_api(headers: Headers) -> KernelApi:
     findings, features, lacking = answer(stderr, things, glue_sources())
     if findings:
         raise BlkmqError(_told(headers, findings, "by its headers"), hint=HINT)
-    return KernelApi(features, frozenset(lacking))
+    return KernelApi(features, frozenset(lacking) | {name for name, has in features.items() if not has})
 
 
 def _told(headers: Headers, findings: list[Finding], how: str) -> str:

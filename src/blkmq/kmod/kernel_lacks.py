@@ -11,11 +11,8 @@ from blkmq.compiler.walk import expressions_in, statements_in
 from blkmq.mq.configuration import attributes_of
 from blkmq.mq.operations import Family, Operations
 
-#: Slots that the glue has no function for yet.
-SLOTS_TO_COME = frozenset({
-    "queue_rqs", "poll", "map_queues", "set_rq_budget_token", "get_rq_budget_token",
-    "report_zones", "getgeo", "get_unique_id", "ioctl",
-})  # fmt: skip
+#: Slots that the glue has no function for yet: a report is of zones that no driver can describe so far.
+SLOTS_TO_COME = frozenset({"report_zones"})
 NOUNS_TO_COME = frozenset({"BackingFile"})
 RULE = "kernel"
 
@@ -50,8 +47,16 @@ def _refusals(cls: type[Operations], program: Program) -> Iterator[Refusal]:
 
 
 def refuse_what_this_kernel_lacks(program: Program, lacking: frozenset[str], kernel: str) -> None:
-    """A Refused with each place that uses a constant or a limit that a kernel has not."""
+    """A Refused with each callback, constant and limit that a driver has and a kernel has not, or otherwise."""
+    hint = "leave it out, or build for another kernel"
     refusals = []
+    functions = {function.name: function for function in program.functions}
+    for entry in program.entries:
+        if entry.slot is not None and entry.slot.name in lacking:
+            function = functions[entry.function]
+            text = f"{kernel} has no {entry.slot.name}, or another one"
+            file = program.files[function.file]
+            refusals.append(Refusal(file, function.line, RULE, text, f"def {entry.function}", hint))
     for function in program.functions:
         for statement in statements_in(function.body):
             names = {part.name for part in expressions_in(statement) if isinstance(part, Int)}
@@ -59,9 +64,6 @@ def refuse_what_this_kernel_lacks(program: Program, lacking: frozenset[str], ker
                 names.add(statement.place.path[-1])
             for name in sorted(names & lacking):
                 text = f"{kernel} has no {name}, or another one"
-                file = program.files[function.file]
-                refusals.append(
-                    Refusal(file, statement.line, RULE, text, name, "leave it out, or build for another kernel")
-                )
+                refusals.append(Refusal(program.files[function.file], statement.line, RULE, text, name, hint))
     if refusals:
         raise Refused(refusals)

@@ -2,7 +2,8 @@
 """A disk of a driver's module in this kernel, as the in-process door's disks look to a test.
 
 Requests go by the kernel's own asynchronous I/O, past the page cache, in the order in which they are sent: each from
-the CPU whose hardware queue it is for.
+the CPU whose hardware queue it is for; those for the queue that a driver polls, polled.  A driver that takes lists gets
+each request as the first of a list: behind it are reads of the disk's first sector.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import BlkmqError, Fault
 from blkmq.mq.operations import Operations
 from blkmq.mq.req_op import ReqOp
+from blkmq.testing.polled_io import PolledIo
 from blkmq.transport.in_process.operation import DiskError
 
 NR_IO_SETUP, NR_IO_DESTROY, NR_IO_GETEVENTS, NR_IO_SUBMIT = 206, 207, 208, 209  # x86-64
 IOCB_CMD_PREAD, IOCB_CMD_PWRITE = 0, 1
 NR_EVENTS = 64
+NR_LISTED = 3  #: requests that the kernel sends as a list, at least
+NOBODYS = 0  #: the number of a request that nobody waits for
+SECTOR_BYTES = 512
 REPORT = re.compile(
     r"(?P<disk>\w+): (?P<file>[\w.]+):(?P<line>\d+): (?P<fault>[A-Z_]+)(?P<text>.*) \(.*in (?P<slot>\w+)\)$"
 )
@@ -86,6 +91,8 @@ class KernelDisk:
         os.lseek(self._log, 0, os.SEEK_END)
         self._said: list[str] = []
         self._closed = False
+        self._is_drained = False  #: its log is closed
+        self._takes_lists, self._polls = hasattr(cls, "queue_rqs"), hasattr(cls, "poll")
         mount_configfs()
         if not (MODULES / self._tree).is_dir():
             load_module(module, {"nr_devices": "0"})
@@ -94,15 +101,17 @@ class KernelDisk:
             for name, value in attributes.items():
                 (self._item / name).write_text(str(int(value)) if isinstance(value, bool) else str(value))
             (self._item / "power").write_text("1")
+            subprocess.run(["udevadm", "settle"], check=True)  # it looks at each new disk
+            self._fd = os.open(f"/dev/{disk}", os.O_RDWR | os.O_DIRECT)
         except OSError as error:
             self._item.rmdir()
             reports = [self._full(report) for report in self.reports()]
+            os.close(self._log)
             raise BlkmqError("\n".join([error.strerror or "", *reports])) from error
-        subprocess.run(["udevadm", "settle"], check=True)  # it looks at each new disk
-        self._fd = os.open(f"/dev/{disk}", os.O_RDWR | os.O_DIRECT)
         self._context = ctypes.c_ulong()
         self._call(NR_IO_SETUP, NR_EVENTS, ctypes.byref(self._context))
-        self._under_way: dict[int, tuple[Iocb, mmap.mmap, ReqOp, Future[bytes]]] = {}
+        self._under_way: dict[int, tuple[mmap.mmap, ReqOp, int, Future[bytes]]] = {}
+        self._behind = mmap.mmap(-1, SECTOR_BYTES)
         self._gate = threading.Lock()
         self._nr_sent = 0
         self._stopping = False
@@ -132,16 +141,27 @@ class KernelDisk:
         with self._gate:
             self._nr_sent += 1
             number = self._nr_sent
-            opcode = IOCB_CMD_PWRITE if op == ReqOp.WRITE else IOCB_CMD_PREAD
-            iocb = Iocb(data=number, opcode=opcode, fd=self._fd, buffer=address, nr_bytes=nr_bytes, offset=offset)
-            self._under_way[number] = iocb, memory, op, future
+            self._under_way[number] = memory, op, offset, future
+        writes = op == ReqOp.WRITE
+        if self._polls and queue == len(self.queues) - 1:
+            PolledIo(self._fd, address, nr_bytes, offset, writes, lambda result: self._ended(number, result))
+        else:
+            self._send(number, IOCB_CMD_PWRITE if writes else IOCB_CMD_PREAD, address, nr_bytes, offset, queue)
+        return future
+
+    def _send(self, number: int, opcode: int, address: int, nr_bytes: int, offset: int, cpu: int) -> None:
+        iocbs = [Iocb(data=number, opcode=opcode, fd=self._fd, buffer=address, nr_bytes=nr_bytes, offset=offset)]
+        if self._takes_lists:
+            behind = ctypes.addressof(ctypes.c_char.from_buffer(self._behind))
+            more = Iocb(data=NOBODYS, opcode=IOCB_CMD_PREAD, fd=self._fd, buffer=behind, nr_bytes=SECTOR_BYTES)
+            iocbs += [more] * (NR_LISTED - 1)
+        pointers = (ctypes.POINTER(Iocb) * len(iocbs))(*map(ctypes.pointer, iocbs))
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {queue})
+        os.sched_setaffinity(0, {cpu})
         try:
-            self._call(NR_IO_SUBMIT, self._context, ctypes.c_long(1), ctypes.byref(ctypes.pointer(iocb)))
+            self._call(NR_IO_SUBMIT, self._context, ctypes.c_long(len(iocbs)), pointers)
         finally:
             os.sched_setaffinity(0, before)
-        return future
 
     def _reap(self) -> None:
         events = (IoEvent * NR_EVENTS)()
@@ -153,13 +173,16 @@ class KernelDisk:
             except InterruptedError:
                 continue
             for event in events[:count]:
-                with self._gate:
-                    iocb, memory, op, future = self._under_way.pop(event.data)
-                if event.result < 0:
-                    status = BlkStatus.from_errno(event.result)
-                    future.set_exception(DiskError(status, op, iocb.offset))
-                else:
-                    future.set_result(bytes(memory[: event.result]) if op == ReqOp.READ else b"")
+                if event.data != NOBODYS:
+                    self._ended(event.data, event.result)
+
+    def _ended(self, number: int, result: int) -> None:
+        with self._gate:
+            memory, op, offset, future = self._under_way.pop(number)
+        if result < 0:
+            future.set_exception(DiskError(BlkStatus.from_errno(result), op, offset))
+        else:
+            future.set_result(bytes(memory[:result]) if op == ReqOp.READ else b"")
 
     # --- what the module tells ------------------------------------------------------------------------------
     def counters(self) -> dict[str, int]:
@@ -172,7 +195,7 @@ class KernelDisk:
 
     def reports(self) -> Sequence[Report]:
         """What the module has written to the kernel's log."""
-        while True:
+        while not self._is_drained:
             try:
                 line = os.read(self._log, 8192).decode(errors="replace").partition(";")[2].splitlines()[0]
             except BlockingIOError:
@@ -204,5 +227,7 @@ class KernelDisk:
         self._stopping = True
         self._reaper.join()
         os.close(self._fd)
+        os.close(self._log)
+        self._is_drained = True
         self._call(NR_IO_DESTROY, self._context)
         self._item.rmdir()

@@ -167,6 +167,17 @@ struct blkmq_request_list {
 	s64 capacity, head, tail;
 };
 
+/* What one queue_rqs has been given: the list is the driver's to change, what was issued is not. */
+#define BLKMQ_BATCH_MAX		32	/* a plug's; a power of two */
+
+struct blkmq_batch {
+	struct blkmq_request_list rqs;
+	s64 nr_bytes;
+	u32 nr_issued;
+	u64 ring[BLKMQ_BATCH_MAX];
+	u64 issued[BLKMQ_BATCH_MAX];
+};
+
 /* --- a callback in progress ------------------------------------------------------ */
 
 /*
@@ -197,7 +208,7 @@ struct blkmq_call {
 	struct blkmq_rq rq;	/* which it serves, or none */
 	struct blkmq_slot *pinned;
 	struct blkmq_held *held;
-	void *view;		/* limits, a geometry or an id to fill in */
+	void *view;		/* limits, a geometry or an id to fill in; a batch */
 };
 
 /* What a function may change of its call's record. */

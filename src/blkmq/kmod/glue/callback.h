@@ -120,10 +120,16 @@ static inline struct blkmq_slot *blkmq_slot_at(struct blkmq_set *set, u32 index)
 }
 
 /*
- * Where a request has its slot, from the moment that queue_rq issues it; the
- * request's own memory may go with the scheduler, its slot stays.
+ * What a request knows itself: its slot, from the moment that it is issued, and
+ * before that the token of its budget.  A request's own memory may go with the
+ * scheduler, its slot stays.
  */
-static __always_inline struct blkmq_slot **blkmq_slot_in(struct request *request)
+struct blkmq_in_request {
+	struct blkmq_slot *slot;
+	int token;
+};
+
+static __always_inline struct blkmq_in_request *blkmq_in_request(struct request *request)
 {
 	return blk_mq_rq_to_pdu(request);
 }
@@ -131,7 +137,7 @@ static __always_inline struct blkmq_slot **blkmq_slot_in(struct request *request
 /* The present handle of a request that was issued; it is live if the driver has the request. */
 static __always_inline struct blkmq_rq blkmq_rq_of(struct request *request)
 {
-	struct blkmq_slot *slot = *blkmq_slot_in(request);
+	struct blkmq_slot *slot = blkmq_in_request(request)->slot;
 
 	return blkmq_issued(slot, READ_ONCE(slot->generation) | 1);
 }

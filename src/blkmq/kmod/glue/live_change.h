@@ -44,14 +44,18 @@ static int __maybe_unused blkmq_change_set(struct blkmq_set *set, const BLKMQ_CO
 	if (error)
 		driver->config = old;
 	blkmq_unfreeze(disk, frozen);
-	nr_queues = min(set->view.nr_hw_queues, nr_cpu_ids);
-	if (!error && !nr_queues)
+	if (!error)
+		error = blkmq_choose_maps(set);
+	nr_queues = set->view.nr_hw_queues;
+	if (!error && (!nr_queues || nr_queues > set->nr_queues || set->view.nr_maps != before.nr_maps))
 		error = -EINVAL;
 	for (queue = 0; !error && queue < nr_queues; queue++) {
 		if (!set->queues[queue].slots)
 			error = blkmq_make_slots(set, queue);
 	}
-	if (!error && nr_queues != set->tag_set.nr_hw_queues) {
+	if (!error && (nr_queues != set->tag_set.nr_hw_queues ||
+		       set->view.nr_read_queues != before.nr_read_queues ||
+		       set->view.nr_poll_queues != before.nr_poll_queues)) {
 		blk_mq_update_nr_hw_queues(&set->tag_set, nr_queues);
 		if (set->tag_set.nr_hw_queues != nr_queues)
 			error = -ENOMEM;

@@ -67,7 +67,7 @@ static __always_inline void blkmq_mutex_exit(struct blkmq_call *call, struct blk
 }
 
 /* What a call that was broken off still holds, the innermost first. */
-static noinline __cold void blkmq_release(struct blkmq_held *held)
+static noinline __cold void blkmq_release_held(struct blkmq_held *held)
 {
 	while (held) {
 		struct blkmq_held *outer = held->outer;
@@ -86,7 +86,7 @@ static noinline __cold void blkmq_release(struct blkmq_held *held)
 static __always_inline void blkmq_give_back(struct blkmq_call *call)
 {
 	if (unlikely(call->held))
-		blkmq_release(call->held);
+		blkmq_release_held(call->held);
 	call->held = NULL;
 	call->nr_held = 0;
 	call->nr_spinning = 0;

@@ -5,6 +5,11 @@
 
 #include "callback.h"
 #include "fops.h"
+#include "issue.h"
+#include "budget.h"
+#include "queue_rq.h"
+#include "request_batch.h"
+#include "poll.h"
 #include "ops.h"
 #include "set.h"
 #include "live_change.h"

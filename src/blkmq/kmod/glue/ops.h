@@ -3,108 +3,6 @@
 #ifndef BLKMQ_OPS_H
 #define BLKMQ_OPS_H
 
-/*
- * A new life of the slot: its handle.  Nobody writes to the word between two lives
- * but who still has a pin of the past one.
- */
-static __always_inline struct blkmq_rq blkmq_issue(struct blkmq_hw *hw, struct request *request)
-{
-	struct blkmq_slot *slot = hw->slots + request->tag * BLKMQ_SLOT_BYTES;
-	struct blkmq_rq rq = blkmq_issued(slot, slot->generation + 1);
-	s64 word;
-
-	*blkmq_slot_in(request) = slot;
-	slot->rq = request;
-	slot->hw = hw;
-	if (likely(!(slot->low & BLKMQ_PINS_MASK))) {
-		atomic64_set_release(&slot->word, blkmq_word(rq, BLKMQ_IDLE));
-	} else {
-		word = atomic64_read(&slot->word);
-		while (!atomic64_try_cmpxchg(&slot->word, &word,
-					     blkmq_word(rq, BLKMQ_IDLE) | (word & BLKMQ_PINS_MASK)))
-			;
-	}
-	return rq;
-}
-
-/* What comes of queue_rq if it did not just start the request and return OK. */
-static noinline blk_status_t blkmq_answered(struct blkmq_call call, s64 status)
-{
-	unsigned int from_all = BLKMQ_FROM_FAIL | BLKMQ_IDLE;
-	struct blkmq_rq rq = call.rq;
-	blk_status_t answer = BLK_STS_OK;
-	u64 own;
-
-	blkmq_give_back(&call);
-	if (call.error) {
-		blkmq_escaped(&call);
-		status = BLKMQ_STATUS_IOERR;
-	} else if (!blkmq_is_status(status)) {
-		blkmq_report(call.disk, call.slot, BLKMQ_FAULT_STATUS, status, call.at);
-		status = BLKMQ_STATUS_IOERR;
-	}
-	own = blkmq_own_pins(&call, rq);
-	if (!status) {
-		/* Not started: it is timed from here on, and the driver starts it whenever it likes. */
-		if (blkmq_is_idle(rq)) {
-			blk_mq_start_request(rq.slot->rq);
-			atomic64_add(BLKMQ_STATE_BITS(BLKMQ_TAKEN - BLKMQ_IDLE), &rq.slot->word);
-		}
-	} else if (status == BLKMQ_STATUS_RESOURCE || status == BLKMQ_STATUS_DEV_RESOURCE) {
-		enum blkmq_outcome outcome = blkmq_transition(rq, from_all, BLKMQ_FREE, 0, own);
-
-		if (outcome <= BLKMQ_DONE_PINNED) {
-			blkmq_pin_is_gone(&call, own);
-			answer = (__force blk_status_t)status;
-			if (blkmq_is_over(call.disk->set)) {
-				blkmq_refuse_late(call.disk, call.slot, rq, call.at);
-				answer = BLK_STS_TIMEOUT;
-			}
-		} else {
-			blkmq_report_stale_end(call.disk, call.slot, rq, call.at);
-		}
-	} else if (blkmq_abandon(&call, rq, status, from_all) == BLKMQ_DONE) {
-		answer = (__force blk_status_t)status;	/* the block layer ends it */
-	} else if (!call.error && !blkmq_is_live(rq)) {
-		blkmq_report_stale_end(call.disk, call.slot, rq, call.at);
-	}
-	blkmq_let_go(&call);
-	return answer;
-}
-
-static __always_inline blk_status_t blkmq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd,
-						   u8 variant)
-{
-	struct blkmq_hw *hw = hctx->driver_data;
-	struct blkmq_disk *disk = hw->disk;
-	struct blkmq_rq rq = blkmq_issue(hw, bd->rq);
-	struct blkmq_call call = blkmq_begin(disk, rq, BLKMQ_SLOT_queue_rq, false, BLKMQ_FUEL_DATA);
-	s64 status;
-
-	call.variant = variant;
-	status = blkmq_driver_queue_rq(&call, blkmq_driver(disk), (struct blkmq_hw_ctx){ hw }, rq, bd->last);
-	if (likely(!status && !call.error && call.pinned == &blkmq_no_slot && call.has_started))
-		return BLK_STS_OK;
-	return blkmq_answered(blkmq_copied(&call), status);
-}
-
-#define X(variant)									\
-static blk_status_t blkmq_queue_rq_##variant(struct blk_mq_hw_ctx *hctx,		\
-					     const struct blk_mq_queue_data *bd)	\
-{											\
-	return blkmq_queue_rq(hctx, bd, variant);					\
-}
-
-BLKMQ_VARIANTS(X)
-#undef X
-
-static blk_status_t (*const blkmq_queue_rqs[])(struct blk_mq_hw_ctx *hctx,
-		     const struct blk_mq_queue_data *bd) __initconst = {
-#define X(variant)	blkmq_queue_rq_##variant,
-	BLKMQ_VARIANTS(X)
-#undef X
-};
-
 #ifdef blkmq_driver_commit_rqs
 static void blkmq_commit_rqs(struct blk_mq_hw_ctx *hctx)
 {
@@ -112,30 +10,6 @@ static void blkmq_commit_rqs(struct blk_mq_hw_ctx *hctx)
 	struct blkmq_call call = blkmq_begin(hw->disk, BLKMQ_NO_RQ, BLKMQ_SLOT_commit_rqs, false, BLKMQ_FUEL_DATA);
 
 	blkmq_driver_commit_rqs(&call, blkmq_driver(hw->disk), (struct blkmq_hw_ctx){ hw });
-	blkmq_finish(&call);
-}
-#endif
-
-#ifdef blkmq_driver_get_budget
-static int blkmq_get_budget(struct request_queue *q)
-{
-	struct blkmq_disk *disk = q->queuedata;
-	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_get_budget, false, BLKMQ_FUEL_DATA);
-	s64 token;
-
-	token = blkmq_driver_get_budget(&call, blkmq_driver(disk));
-	blkmq_finish(&call);
-	return call.error || token < 0 ? -1 : min_t(s64, token, INT_MAX);
-}
-#endif
-
-#ifdef blkmq_driver_put_budget
-static void blkmq_put_budget(struct request_queue *q, int token)
-{
-	struct blkmq_disk *disk = q->queuedata;
-	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_put_budget, false, BLKMQ_FUEL_DATA);
-
-	blkmq_driver_put_budget(&call, blkmq_driver(disk), token);
 	blkmq_finish(&call);
 }
 #endif
@@ -280,6 +154,8 @@ static void blkmq_map_queues(struct blk_mq_tag_set *tags)
 	};
 	unsigned int offset = 0, i;
 
+	if (unlikely(nr_queues[HCTX_TYPE_READ] + nr_queues[HCTX_TYPE_POLL] >= tags->nr_hw_queues))
+		nr_queues[HCTX_TYPE_READ] = nr_queues[HCTX_TYPE_POLL] = 0;	/* blk-mq did not get as many */
 	nr_queues[HCTX_TYPE_DEFAULT] = tags->nr_hw_queues - nr_queues[HCTX_TYPE_READ] - nr_queues[HCTX_TYPE_POLL];
 	for (i = 0; i < tags->nr_maps; i++) {
 		tags->map[i].nr_queues = nr_queues[i];
@@ -341,6 +217,9 @@ static void blkmq_exit_hctx(struct blk_mq_hw_ctx *hctx, unsigned int index)
 }
 
 static const struct blk_mq_ops blkmq_all_but_queue_rq __initconst = {
+#ifdef blkmq_driver_queue_rqs
+	.queue_rqs = blkmq_queue_list,
+#endif
 	.timeout = blkmq_timeout,
 	.complete = blkmq_complete,
 	.init_hctx = blkmq_init_hctx,
@@ -354,6 +233,13 @@ static const struct blk_mq_ops blkmq_all_but_queue_rq __initconst = {
 #endif
 #ifdef blkmq_driver_put_budget
 	.put_budget = blkmq_put_budget,
+#endif
+#ifdef BLKMQ_HAS_BUDGET
+	.set_rq_budget_token = blkmq_keep_token,
+	.get_rq_budget_token = blkmq_kept_token,
+#endif
+#ifdef blkmq_driver_poll
+	.poll = blkmq_poll,
 #endif
 #ifdef blkmq_driver_busy
 	.busy = blkmq_busy,

@@ -17,6 +17,29 @@ static __always_inline bool blkmq_live(struct blkmq_call *call, struct blkmq_rq 
 	return false;
 }
 
+/* --- a handle as one word ------------------------------------------------------------ */
+
+static __always_inline u64 blkmq_word_of(struct blkmq_rq rq)
+{
+	return blkmq_rq_present(rq) ? (u64)rq.generation << BLKMQ_GENERATION_SHIFT | rq.slot->index : 0;
+}
+
+static inline struct blkmq_slot *blkmq_slot_at(struct blkmq_set *set, u32 index);
+
+static __always_inline struct blkmq_rq blkmq_rq_of_set(struct blkmq_set *set, u64 word)
+{
+	if (!word)
+		return BLKMQ_NO_RQ;
+	return (struct blkmq_rq){ blkmq_slot_at(set, word), word >> BLKMQ_GENERATION_SHIFT };
+}
+
+static __always_inline struct blkmq_rq blkmq_rq_of_word(struct blkmq_call *call, u64 word)
+{
+	return blkmq_rq_of_set(call->disk->set, word);
+}
+
+/* --- fields ---------------------------------------------------------------------------- */
+
 /* Reads a field of a request that is pinned meanwhile, so that it is this life's. */
 #define BLKMQ_READ(call, handle, field) ({				\
 	s64 value_ = 0;							\
@@ -66,6 +89,33 @@ static __always_inline void *blkmq_request_pdu(struct blkmq_call *call, struct b
 	return rq.slot + 1;
 }
 
+static noinline bool blkmq_find_in_batch(const struct blkmq_batch *batch, u64 word)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr_issued; i++) {
+		if (batch->issued[i] == word)
+			return true;
+	}
+	return false;
+}
+
+/* Most often it is the one that was taken off the list last. */
+static __always_inline bool blkmq_is_in_batch(const struct blkmq_batch *batch, struct blkmq_rq rq)
+{
+	u64 last = batch->rqs.head - 1, word = blkmq_word_of(rq);
+
+	return likely(last < batch->nr_issued && batch->issued[last] == word) || blkmq_find_in_batch(batch, word);
+}
+
+/* Whether it was issued for this very call: the only one that may start it meanwhile. */
+static __always_inline bool blkmq_is_calls_own(struct blkmq_call *call, struct blkmq_rq rq)
+{
+	if (call->slot == BLKMQ_SLOT_queue_rqs)
+		return blkmq_is_in_batch(call->view, rq);
+	return call->slot == BLKMQ_SLOT_queue_rq && call->rq.slot == rq.slot;
+}
+
 /*
  * In its own queue_rq nobody else can start it, so that it is the block layer's
  * turn first: a timeout must find it started.
@@ -74,7 +124,7 @@ static __always_inline void blkmq_request_start(struct blkmq_call *call, struct 
 {
 	enum blkmq_outcome outcome;
 
-	if (likely(call->slot == BLKMQ_SLOT_queue_rq && call->rq.slot == rq.slot)) {
+	if (likely(blkmq_is_calls_own(call, rq))) {
 		if (likely(blkmq_is_idle(rq))) {
 			blk_mq_start_request(rq.slot->rq);
 			atomic64_add(BLKMQ_STATE_BITS(BLKMQ_STARTED - BLKMQ_IDLE), &rq.slot->word);
@@ -235,20 +285,6 @@ static __always_inline bool blkmq_request_update(struct blkmq_call *call, struct
 }
 
 /* --- a handle in a field ------------------------------------------------------------- */
-
-static __always_inline u64 blkmq_word_of(struct blkmq_rq rq)
-{
-	return blkmq_rq_present(rq) ? (u64)rq.generation << BLKMQ_GENERATION_SHIFT | rq.slot->index : 0;
-}
-
-static inline struct blkmq_slot *blkmq_slot_at(struct blkmq_set *set, u32 index);
-
-static __always_inline struct blkmq_rq blkmq_rq_of_word(struct blkmq_call *call, u64 word)
-{
-	if (!word)
-		return BLKMQ_NO_RQ;
-	return (struct blkmq_rq){ blkmq_slot_at(call->disk->set, word), word >> BLKMQ_GENERATION_SHIFT };
-}
 
 static __always_inline struct blkmq_rq blkmq_kept_request_load(struct blkmq_call *call, struct blkmq_kept_request *kept)
 {

@@ -232,20 +232,48 @@ static struct blkmq_set *blkmq_alloc_set(unsigned int nr_disks)
 	return set;
 }
 
-/* At least one default queue; blk-mq does not look, and there is no polling without a callback for it. */
-static bool blkmq_maps_fit(const struct blkmq_tag_set *view)
+/* Fills in what the maps leave open: at least one default queue, as blk-mq does not look.  Whether the rest fits. */
+static bool blkmq_fit_maps(struct blkmq_tag_set *view)
 {
-	u64 special = 0;
+	u64 special = (u64)view->nr_read_queues + view->nr_poll_queues;
 
-	if (view->nr_maps > HCTX_MAX_TYPES)
-		return false;
-	if (view->nr_maps > HCTX_TYPE_READ)
-		special += view->nr_read_queues;
-	else if (view->nr_read_queues)
-		return false;
+	view->nr_maps = view->nr_maps ?: 1;
+	if (view->nr_maps == 1) {
+		view->nr_hw_queues = min(view->nr_hw_queues, nr_cpu_ids);
+		view->nr_default_queues = view->nr_hw_queues;
+		return !special;
+	}
+#ifndef blkmq_driver_poll
 	if (view->nr_poll_queues)
 		return false;
-	return view->nr_maps <= 1 || special + max(view->nr_default_queues, 1) <= view->nr_hw_queues;
+#endif
+	if (view->nr_maps > HCTX_MAX_TYPES || (view->nr_maps <= HCTX_TYPE_POLL && view->nr_poll_queues) ||
+	    special + max(view->nr_default_queues, 1) > view->nr_hw_queues)
+		return false;
+	view->nr_default_queues = view->nr_default_queues ?: view->nr_hw_queues - special;
+	return true;
+}
+
+/* The maps of a set whose disks are configured, before blk-mq makes them, so that they can be refused. */
+static int blkmq_choose_maps(struct blkmq_set *set)
+{
+	bool fits = blkmq_fit_maps(&set->view);
+
+#ifdef blkmq_driver_map_queues
+	struct blkmq_disk *disk = set->disks[0];
+	struct blkmq_call call = blkmq_begin(disk, BLKMQ_NO_RQ, BLKMQ_SLOT_map_queues, true, BLKMQ_FUEL_CONTROL);
+
+	if (fits) {
+		blkmq_driver_map_queues(&call, blkmq_driver(disk));
+		blkmq_finish(&call);
+		if (call.error)
+			return -EIO;
+		fits = blkmq_fit_maps(&set->view);
+	}
+#endif
+	if (!fits)
+		pr_err("%s: the queues of the maps do not fit nr_hw_queues\n", set->disks[0]->name);
+	return fits ? 0 : -EINVAL;
 }
 
 /* What the drivers' configure asked for, as the kernel has it; the values are checked by blk_mq_alloc_tag_set(). */
@@ -256,19 +284,18 @@ static int blkmq_alloc_tags(struct blkmq_set *set)
 	unsigned int queue;
 	int error;
 
-	if (!blkmq_maps_fit(view)) {
-		pr_err("%s: the queues of the maps do not fit nr_hw_queues\n", set->disks[0]->name);
-		return -EINVAL;
-	}
+	error = blkmq_choose_maps(set);
+	if (error)
+		return error;
 	tags->ops = &blkmq_ops[set->disks[0]->variant];
-	tags->nr_maps = view->nr_maps ?: 1;
-	tags->nr_hw_queues = tags->nr_maps > 1 ? view->nr_hw_queues : min(view->nr_hw_queues, nr_cpu_ids);
+	tags->nr_maps = view->nr_maps;
+	tags->nr_hw_queues = view->nr_hw_queues;
 	tags->queue_depth = min_t(u32, view->queue_depth, BLK_MQ_MAX_DEPTH);
 	tags->reserved_tags = view->reserved_tags;
 	tags->timeout = msecs_to_jiffies(view->timeout_msec);
 	tags->flags = view->flags & BLKMQ_FLAGS;
 	tags->numa_node = view->numa_node;
-	tags->cmd_size = sizeof(struct blkmq_slot *);	/* blkmq_slot_in() */
+	tags->cmd_size = sizeof(struct blkmq_in_request);
 	tags->driver_data = set;
 	if (!tags->nr_hw_queues || !tags->queue_depth)
 		return -EINVAL;

@@ -14,7 +14,7 @@ static __always_inline bool blkmq_may_sleep(struct blkmq_call *call)
 {
 	if (call->nr_spinning)
 		return false;
-	if (call->slot == BLKMQ_SLOT_queue_rq)
+	if (call->slot == BLKMQ_SLOT_queue_rq || call->slot == BLKMQ_SLOT_queue_rqs)
 		return call->disk->set->tag_set.flags & BLK_MQ_F_BLOCKING;
 	return call->may_sleep;
 }
