@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blkmq import Errno, QueueLimits, RequestList, TagSet
+from blkmq import Errno, HdGeometry, QueueLimits, TagSet
 from blkmq.abi.blkdev import BLK_FEAT_ATOMIC_WRITES
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.ramdisk import RamDisk
@@ -38,8 +38,9 @@ class Streams(RamDisk):
         limits.max_write_streams = 4
         return super().configure(tag_set, limits)
 
-    def queue_rqs(self, rqs: RequestList) -> None:
-        """Leaves all on the list."""
+    def getgeo(self, geo: HdGeometry) -> Errno:
+        geo.heads = 4
+        return Errno.OK
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +82,14 @@ def test_headers_that_are_only_moved_build(found: LabHeaders, tmp_path: Path) ->
 
 
 def test_what_a_kernel_lacks_is_told_by_name_and_line(tmp_path: Path) -> None:
-    """6.12 has no BLK_FEAT_ATOMIC_WRITES, and no write streams."""
+    """6.12 has no BLK_FEAT_ATOMIC_WRITES, no write streams, and a getgeo of block devices."""
     old = lab_headers(find_kernel("6.12"), lambda text: None)
     with pytest.raises(Refused) as refused:
         module_text(Streams, "streams").build(Headers(old.path, old.within, old.place))
     told = str(refused.value)
     assert "has no BLK_FEAT_ATOMIC_WRITES" in told
     assert "has no max_write_streams" in told
-    assert "has no queue_rqs, or another one" in told
+    assert "has no getgeo, or another one" in told
     assert "test_api_changes.py" in told
 
 
