@@ -159,7 +159,7 @@ def test_queues_change_in_service() -> None:
     for nr_queues in (2, 1, 2, 1, 99):
         (item / "submit_queues").write_text(str(nr_queues))
         assert len(os.listdir("/sys/block/disk/mq")) == min(nr_queues, os.cpu_count() or 1)
-    said = fio.communicate(timeout=60)[0]
+    said = fio.communicate(timeout=600)[0]
     assert fio.returncode == 0, said
     with pytest.raises(OSError, match="Device or resource busy"):
         (item / "size").write_text("32")

@@ -54,7 +54,7 @@ def test_the_readmes_driver_and_its_use_run(tmp_path: Path, monkeypatch: pytest.
     assert told.startswith("b'Hello'\n262144\n")
     assert "nr_errors': 0" in told
     for line in re.findall(r"^\$ .venv/bin/blkmq (.*?)(?:  +#.*)?$", README, re.MULTILINE):
-        if line.startswith(("build", "lab")):
+        if line.startswith(("build", "lab", "compare")):
             continue  # they need a kernel: tests/kernel/test_module.py
         words = [*line.split(), *(["--requests", "500", "--rounds", "1"] if line.startswith("bench") else [])]
         command = [str(Path(sys.executable).with_name("blkmq")), *words]
