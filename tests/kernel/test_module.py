@@ -310,3 +310,15 @@ def test_budget_comes_back(scheduler: str) -> None:
     nr_out, nr_wrong, nr_returned = ask(node, drivers.NR_OUT, drivers.NR_WRONG, drivers.NR_RETURNED)
     assert (nr_out, nr_wrong) == (0, 0)
     assert nr_returned >= 512
+
+
+def test_who_has_a_disk_open_asks_nobody_when_it_is_gone() -> None:
+    load_module(module("lister"), {"nr_devices": "0"})
+    fd = os.open(make("lister", "disk"), os.O_RDWR)
+    try:
+        assert fcntl.ioctl(fd, drivers.NR_POLLED, 0) == 0
+        (CONFIGFS / "lister/disk/power").write_text("0")
+        with pytest.raises(OSError, match="No such device"):
+            fcntl.ioctl(fd, drivers.NR_POLLED, 0)
+    finally:
+        os.close(fd)

@@ -164,8 +164,10 @@ static void blkmq_free_set(struct blkmq_set *set)
 	unsigned int i;
 
 	for (i = 0; i < set->nr_disks; i++) {
-		if (set->disks[i] && set->disks[i]->is_added)
+		if (set->disks[i] && set->disks[i]->is_added) {
 			del_gendisk(set->disks[i]->gendisk);
+			blkmq_shut_gate(set->disks[i]->gendisk);
+		}
 	}
 	if (set->kept.work.func)
 		cancel_delayed_work_sync(&set->kept);
