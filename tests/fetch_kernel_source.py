@@ -22,7 +22,7 @@ from pathlib import Path
 
 KERNEL = "7.3"
 PACKAGE = f"linux-source-{KERNEL}"
-FOLDERS = ("include", "block", "drivers/block/null_blk", "arch/x86/include")
+FOLDERS = ("include", "block", "drivers/block/null_blk", "arch/x86/include", "scripts")
 SUITE = "trixie-backports"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASES = {"bullseye", "bookworm", "trixie", "forky", "oldstable", "stable", "testing", "sid", "unstable"}

@@ -14,12 +14,14 @@ import pytest
 from blkmq import Errno, HdGeometry, QueueLimits, TagSet
 from blkmq.abi.blkdev import BLK_FEAT_ATOMIC_WRITES
 from blkmq.compiler.frontend.refused import Refused
+from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.kmod.kbuild import Headers
 from blkmq.kmod.module import module_text
 from blkmq.lab.headers import LabHeaders, lab_headers
 from blkmq.lab.kernel import find_kernel
 from blkmq.mq.errors import BlkmqError
+from blkmq.mq.operations import Operations
 
 CHANGES = [
     (r"\b__data_len\b", "__data_length",
@@ -91,6 +93,12 @@ def test_what_a_kernel_lacks_is_told_by_name_and_line(tmp_path: Path) -> None:
     assert "has no max_write_streams" in told
     assert "has no getgeo, or another one" in told
     assert "test_api_changes.py" in told
+
+
+@pytest.mark.parametrize("driver", [RamDisk, NullBlk])
+def test_kbuild_has_nothing_to_say_that_it_keeps_for_w_1(found: LabHeaders, driver: type[Operations]) -> None:
+    headers = Headers(found.path, found.within, found.place)
+    assert module_text(driver, "quiet").build(headers, "W=1")
 
 
 def test_the_same_input_gives_the_same_bytes(found: LabHeaders) -> None:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from blkmq.compiler.c.build import CONTRACT
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.loop import Loop
 from blkmq.drivers.null_blk import NullBlk
@@ -18,7 +21,7 @@ from blkmq.kmod.kbuild import headers_here
 from blkmq.kmod.load import load_module, unload_module
 from blkmq.kmod.module import module_text
 from blkmq.kmod.names import Names
-from blkmq.kmod.sources import GLUE, write_sources
+from blkmq.kmod.sources import GLUE, SHARED, write_sources
 from blkmq.mq.errors import BlkmqError
 from blkmq.mq.operations import Operations
 from tests.cli_runs import complaint, shared_cache, surroundings
@@ -58,6 +61,45 @@ def test_no_line_of_the_glue_is_longer_than_the_kernel_likes(tmp_path: Path) -> 
         for number, line in enumerate(path.read_text().splitlines(), 1):
             assert len(line.expandtabs(8)) <= 120, f"{path.name}:{number}"
         assert (tmp_path / path.name).read_text() == path.read_text()
+
+
+#: What checkpatch says that is not meant for us, and why.
+NOT_FOR_US = {
+    "MACRO_ARG_REUSE": "arguments of ours are names, not expressions",
+    "MACRO_ARG_UNUSED": "X macros: each use takes what it needs",
+    "MACRO_ARG_PRECEDENCE": "names again",
+    "COMPLEX_MACRO": "macros that define functions, and lists",
+    "TRAILING_SEMICOLON": "these end in a definition",
+    "ALLOC_WITH_SIZEOF": "kzalloc_obj() is younger than kernels that we build for",
+}
+CHECKPATCH = Path(os.environ.get("BLKMQ_KERNEL_SOURCE", "")) / "scripts/checkpatch.pl"
+
+
+@pytest.mark.skipif(
+    not CHECKPATCH.is_file(), reason="BLKMQ_KERNEL_SOURCE has no scripts/checkpatch.pl: `make kernel-source`"
+)
+@pytest.mark.skipif(shutil.which("perl") is None, reason="no perl: apt-get install perl")
+def test_checkpatch_has_nothing_to_say(tmp_path: Path) -> None:
+    """Strictly of the glue; of what is printed, no error; and it does find things."""
+    command = [
+        "perl",
+        str(CHECKPATCH),
+        "--no-tree",
+        "--terse",
+        "--show-types",
+        "--max-line-length=120",
+        f"--ignore={','.join(NOT_FOR_US)}",
+    ]
+    glue = [str(path) for path in (*GLUE.glob("*.h"), *(CONTRACT / name for name in SHARED))]
+    run = subprocess.run([*command, "--strict", "-f", *glue], capture_output=True, text=True, check=False)
+    assert [line for line in run.stdout.splitlines() if not line.startswith("total:")] == []
+    (tmp_path / "bad.h").write_text("int f(void) {return(1) ;}\n")
+    run = subprocess.run([*command, "-f", str(tmp_path / "bad.h")], capture_output=True, text=True, check=False)
+    assert " ERROR:" in run.stdout
+    for cls in (NullBlk, RamDisk):
+        (tmp_path / "driver.c").write_text(text_of(cls, "driver"))
+        run = subprocess.run([*command, "-f", str(tmp_path / "driver.c")], capture_output=True, text=True, check=False)
+        assert [line for line in run.stdout.splitlines() if " ERROR:" in line] == []
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,10 @@ static void blkmq_map_queues(struct blk_mq_tag_set *tags)
 	};
 	unsigned int offset = 0, i;
 
-	if (unlikely(nr_queues[HCTX_TYPE_READ] + nr_queues[HCTX_TYPE_POLL] >= tags->nr_hw_queues))
-		nr_queues[HCTX_TYPE_READ] = nr_queues[HCTX_TYPE_POLL] = 0;	/* blk-mq did not get as many */
+	if (unlikely(nr_queues[HCTX_TYPE_READ] + nr_queues[HCTX_TYPE_POLL] >= tags->nr_hw_queues)) {
+		nr_queues[HCTX_TYPE_READ] = 0;	/* blk-mq did not get as many */
+		nr_queues[HCTX_TYPE_POLL] = 0;
+	}
 	nr_queues[HCTX_TYPE_DEFAULT] = tags->nr_hw_queues - nr_queues[HCTX_TYPE_READ] - nr_queues[HCTX_TYPE_POLL];
 	for (i = 0; i < tags->nr_maps; i++) {
 		tags->map[i].nr_queues = nr_queues[i];

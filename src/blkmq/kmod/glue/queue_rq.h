@@ -29,6 +29,7 @@ static blk_status_t blkmq_queue_rq_##variant(struct blk_mq_hw_ctx *hctx,		\
 {											\
 	return blkmq_queue_rq(hctx, bd, variant);					\
 }
+
 BLKMQ_VARIANTS(X)
 #undef X
 

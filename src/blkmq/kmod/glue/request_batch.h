@@ -22,7 +22,8 @@ static void blkmq_fill_batch(struct blkmq_batch *batch, struct rq_list *requests
 		struct blkmq_rq rq = blkmq_issue(request->mq_hctx->driver_data, request);
 
 		batch->nr_bytes += request->__data_len;
-		batch->issued[batch->rqs.tail] = batch->ring[batch->rqs.tail] = blkmq_word_of(rq);
+		batch->issued[batch->rqs.tail] = blkmq_word_of(rq);
+		batch->ring[batch->rqs.tail] = blkmq_word_of(rq);
 	}
 	batch->nr_issued = batch->rqs.tail;
 }
