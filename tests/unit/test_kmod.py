@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
@@ -146,3 +147,33 @@ def test_loading_what_is_not_there(tmp_path: Path) -> None:
         load_module(tmp_path / "no.ko", {})
     with pytest.raises(BlkmqError, match="no such module is loaded"):
         unload_module("../etc")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gcc: error: unrecognized command-line option '-fmin-function-alignment=16'; did you mean '-falign-functions'?",
+        "/bin/sh: 1: x86_64-linux-gnu-gcc-14: not found",
+    ],
+)
+def test_a_wrong_gcc_is_told(line: str, tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(f'modules:\n\t@echo "{line}" >&2; exit 1\n')
+    with pytest.raises(BlkmqError, match="the gcc here is not the kernel's") as error:
+        module_text(RamDisk, "ramdisk").build(headers_here(tmp_path))
+    assert line in str(error.value)
+    assert "--kernel NAME" in error.value.hint
+
+
+def test_headers_that_build_nothing_are_told(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("modules:\n\t@echo no rule >&2; exit 1\n")
+    with pytest.raises(BlkmqError, match="nothing builds with these headers:\nno rule"):
+        module_text(RamDisk, "ramdisk").build(headers_here(tmp_path))
+
+
+def test_no_btf_in_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").touch()
+    (tmp_path / "vmlinux").write_bytes(bytes(4096))
+    headers = dataclasses.replace(headers_here(tmp_path), btf=tmp_path / "vmlinux")
+    with pytest.raises(BlkmqError, match="has no BTF") as error:
+        module_text(RamDisk, "ramdisk").build(headers)
+    assert "--no-btf" in error.value.hint

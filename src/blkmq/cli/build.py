@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     "--btf", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="FILE",
     help="The kernel (vmlinux, vmlinuz) or its BTF; known of the lab's kernels and of the running one.",
 )  # fmt: skip
+@click.option(
+    "--sign", nargs=2, type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="KEY CERT",
+    help="Sign the module with a key, and its certificate: PEM files.",
+)  # fmt: skip
 @click.option("--no-btf", is_flag=True, help="Ask the headers alone.")
 @json_option
 def build(
@@ -42,6 +46,7 @@ def build(
     name: str | None,
     output: Path | None,
     btf: Path | None,
+    sign: tuple[Path, Path] | None,
     no_btf: bool,
     as_json: bool,
 ) -> None:
@@ -61,6 +66,7 @@ def build(
       blkmq lab run -- sh -c 'blkmq load pynull.ko gb=1 && lsblk'
     """
     from blkmq.kmod.module import module_text
+    from blkmq.kmod.sign import sign as sign_module
 
     cls = load(driver)
     text = module_text(cls, Path(driver.partition(":")[0]).stem, name)
@@ -70,6 +76,8 @@ def build(
         hint = "--btf /sys/kernel/btf/vmlinux of a machine that runs it; or --no-btf"
         echo_error(f"no BTF of {headers.path.name} is known here: its headers alone are asked", hint, kind="note")
     module = text.build(headers)
+    if sign:
+        module = sign_module(module, headers, *sign)
     path = output or Path(f"{text.names.module}.ko")
     path.write_bytes(module)
     if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blkmq.kmod.kbuild import Headers, run_kbuild
 from blkmq.kmod.kernel_api import KernelApi
-from blkmq.kmod.sources import write_sources
+from blkmq.kmod.sources import STACK_BYTES_MAX, write_sources
 from blkmq.mq.errors import BlkmqError
 
 
@@ -22,6 +22,11 @@ def build_module(text: str, module: str, headers: Headers, api: KernelApi, *make
         run = run_kbuild(headers, directory, *make)
         if run.returncode:
             raise BlkmqError(_complaint(run.stderr or run.stdout))
+        if large := re.search(r"^.*frame size of \d+ bytes.*$", run.stderr, re.MULTILINE):
+            raise BlkmqError(
+                f"a callback takes more than {STACK_BYTES_MAX} bytes of stack:\n{large[0]}",
+                hint="keep less in locals while a function is called",
+            )
         if noise := _noise(run.stderr):
             raise BlkmqError(f"the module builds, but not silently:\n{noise}", hint="please report it")
         return (directory / f"{module}.ko").read_bytes()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,6 +15,12 @@ from blkmq.mq.errors import BlkmqError
 
 #: Makes a command line run where the kernel's headers and gcc are: here, or in a root of the lab's.
 Within = Callable[[Sequence[str], Path], list[str]]
+
+
+#: gcc has not what the kernel was built with, or make has no such gcc.
+_WRONG_GCC = re.compile(
+    r"^.*(?:unrecognized command-line option|unrecognized argument|gcc-?\d*: (?:command )?not found).*$", re.MULTILINE
+)
 
 
 def here(words: Sequence[str], directory: Path) -> list[str]:
@@ -68,7 +75,19 @@ def run_kbuild(headers: Headers, directory: Path, *make: str) -> subprocess.Comp
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "KBUILD_BUILD_TIMESTAMP": "0",
         "KBUILD_BUILD_USER": "blkmq", "KBUILD_BUILD_HOST": "blkmq",
     }  # fmt: skip
-    return subprocess.run(
+    run = subprocess.run(
         headers.within(words, directory),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
+    if run.returncode:
+        _refuse_the_wrong_gcc(run.stderr)
+    return run
+
+
+def _refuse_the_wrong_gcc(stderr: str) -> None:
+    """A BlkmqError if a build failed because its compiler is not the kernel's."""
+    if found := _WRONG_GCC.search(stderr):
+        raise BlkmqError(
+            f"the gcc here is not the kernel's: {found[0].strip()}",
+            hint="install the gcc that /proc/version names; or --kernel NAME, whose gcc the lab has",
+        )

@@ -13,12 +13,14 @@ from blkmq.mq.errors import BlkmqError
 
 MODULES = Path("/sys/module")
 
+UNSIGNED = "this kernel takes signed modules only: blkmq build --sign KEY CERT, with a key that it knows (mokutil)"
+
 #: What insmod says of each refusal, and what to do.
 HINTS = {
     "File exists": "a module of that name is loaded: rmmod it, or build this one with another --name",
     "Invalid module format": "it was built for another kernel: see dmesg, and build it with --kernel",
-    "Key was rejected by service": "this kernel takes signed modules only: sign it with scripts/sign-file and your key",
-    "Required key not available": "this kernel takes signed modules only: sign it with scripts/sign-file and your key",
+    "Key was rejected by service": UNSIGNED,
+    "Required key not available": UNSIGNED,
     "Unknown symbol in module": "it was built for another kernel: see dmesg, and build it with --kernel",
     "Operation not permitted": "loading a module needs root, and a kernel that is not locked down",
     "Numerical result out of range": "a value does not fit its parameter: see `modinfo -p`",

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A real kernel's headers, doctored: what has changed stops the build by name, before the module is compiled."""
+"""Modules built with a kernel's own headers, and with these doctored: what stops a build, and how it is told."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 
 from blkmq import Errno, HdGeometry, QueueLimits, TagSet
 from blkmq.abi.blkdev import BLK_FEAT_ATOMIC_WRITES
+from blkmq.bench.compare.guest import C_SOURCES
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.kmod.kbuild import Headers
 from blkmq.kmod.module import module_text
+from blkmq.kmod.sign import sign
 from blkmq.lab.headers import LabHeaders, lab_headers
 from blkmq.lab.kernel import find_kernel
 from blkmq.mq.errors import BlkmqError
@@ -92,13 +95,39 @@ def test_what_a_kernel_lacks_is_told_by_name_and_line(tmp_path: Path) -> None:
     assert "has no BLK_FEAT_ATOMIC_WRITES" in told
     assert "has no max_write_streams" in told
     assert "has no getgeo, or another one" in told
-    assert "test_api_changes.py" in told
+    assert "test_module_build.py" in told
 
 
 @pytest.mark.parametrize("driver", [RamDisk, NullBlk])
 def test_kbuild_has_nothing_to_say_that_it_keeps_for_w_1(found: LabHeaders, driver: type[Operations]) -> None:
     headers = Headers(found.path, found.within, found.place)
     assert module_text(driver, "quiet").build(headers, "W=1")
+
+
+def test_a_frame_that_is_too_large_is_refused(found: LabHeaders) -> None:
+    """A Python driver cannot easily have one: by hand, then."""
+    twin = (C_SOURCES / "null_twin.c").read_text()
+    greedy = twin.replace(
+        "	tags->nr_hw_queues =",
+        "	u8 big[1500];\n\n	strscpy(big, current->comm);\n	tags->nr_hw_queues = big[3] +",
+    )
+    with pytest.raises(BlkmqError, match="a callback takes more than 1024 bytes of stack") as error:
+        module_text(NullBlk, "greedy", by_hand=greedy).build(Headers(found.path, found.within, found.place))
+    assert "frame size" in str(error.value)
+
+
+def test_a_module_is_signed(found: LabHeaders, tmp_path: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=blkmq", "-keyout",
+         str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")], check=True, capture_output=True,
+    )  # fmt: skip
+    headers = Headers(found.path, found.within, found.place)
+    module = module_text(RamDisk, "ramdisk").build(headers)
+    signed = sign(module, headers, tmp_path / "key.pem", tmp_path / "cert.pem")
+    assert signed.startswith(module)
+    assert signed.endswith(b"~Module signature appended~\n")
+    with pytest.raises(BlkmqError, match="was not signed"):
+        sign(module, headers, tmp_path / "cert.pem", tmp_path / "key.pem")
 
 
 def test_the_same_input_gives_the_same_bytes(found: LabHeaders) -> None:
