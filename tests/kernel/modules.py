@@ -7,6 +7,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from blkmq.cli.build import lab_kernel_headers
 from blkmq.device.driver_source import load_driver
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
+from blkmq.kmod.kernel_api import kernel_api
 from blkmq.kmod.module import module_text
 from blkmq.lab.kernel import find_kernel
 from blkmq.testing.misbehaviour import batches, callbacks, control, indexes, owners, silent, sleepers, values
@@ -85,9 +87,12 @@ def readmes_driver(directory: Path) -> type[Operations]:
 def build_all(kernel: str, directory: Path) -> None:
     """All of DRIVERS, for a kernel of the lab; what is there of the same text is built anew, as the glue may differ."""
     headers = lab_kernel_headers(find_kernel(kernel), lambda text: None)
-    for name, cls in (DRIVERS | {"slow_ram": readmes_driver(directory)}).items():
-        text = module_text(cls, name, None if name == "null_blk" else name)
-        (directory / f"{name}.ko").write_bytes(text.build(headers))
+    kernel_api(headers)  # asked once
+    drivers = DRIVERS | {"slow_ram": readmes_driver(directory)}
+    texts = {name: module_text(cls, name, None if name == "null_blk" else name) for name, cls in drivers.items()}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, module_bytes in zip(texts, pool.map(lambda text: text.build(headers), texts.values()), strict=True):
+            (directory / f"{name}.ko").write_bytes(module_bytes)
 
 
 def module(name: str) -> Path:

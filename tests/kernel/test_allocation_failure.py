@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.lab("modules", "fault_injection"), pytest.mark.usefixt
 NTH = Path("/proc/thread-self/fail-nth")
 FAILSLAB = Path("/sys/kernel/debug/failslab")
 NR_ALLOCATIONS_MAX = 5_000
+OURS, STRIDE = 60, 23
 NR_finit_module, NR_delete_module = 313, 176
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,11 +38,13 @@ def failing() -> Iterator[None]:
 
 
 def with_each_failure(attempt: Callable[[], int], undo: Callable[[], None]) -> int:
-    """Lets the first allocation fail, the second, and so on until none is left to fail: how many there were.
+    """Lets the first allocation fail, the second, and so on until none is left to fail: about how many there were.
 
+    Ours come first, and each fails; of those of the block layer, sysfs and debugfs behind them, one in STRIDE.
     ``attempt`` gives 0 or an errno.
     """
-    for number in range(1, NR_ALLOCATIONS_MAX):
+    numbers: list[int] = [*range(1, OURS), *range(OURS, NR_ALLOCATIONS_MAX, STRIDE)]
+    for number in numbers:
         NTH.write_text(str(number))
         error = attempt()
         is_over = NTH.read_text().strip() != "0"
@@ -94,7 +97,8 @@ def insert(name: str) -> int:
     """finit_module, in this thread: 0 or an errno."""
     file = os.open(module(name), os.O_RDONLY)
     try:
-        return ctypes.get_errno() if libc.syscall(NR_finit_module, file, b"nr_devices=1 size=4", 0) else 0
+        failed = libc.syscall(NR_finit_module, file, b"nr_devices=1 size=4", 0) != 0
+        return ctypes.get_errno() if failed else 0
     finally:
         os.close(file)
 
