@@ -18,10 +18,11 @@ from tests.kernel.modules import DRIVERS, MODULES_VARIABLE, build_all, disks_of
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The guest sees this machine's files, so that what is built here can be loaded there."""
-    wanted = any("modules" in marker.args for item in items for marker in item.iter_markers("lab"))
-    if WANTED_VARIABLE in os.environ or config.option.collectonly or not wanted:
+    if WANTED_VARIABLE in os.environ or config.option.collectonly:
         return
-    if "modules" not in find_kernel(config.option.lab_kernel).has:
+    has = set(find_kernel(config.option.lab_kernel).has)
+    needs = [set(marker.args) for item in items for marker in item.iter_markers("lab")]
+    if not any("modules" in needed and needed <= has for needed in needs):
         return
     directory = config.rootpath / "build" / "modules" / config.option.lab_kernel
     directory.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from blkmq.testing.kernel_disk import CONFIGFS, mount_configfs
+from blkmq.kmod.load import CONFIGFS, mount_configfs
 from tests.kernel.modules import module
 
 pytestmark = [pytest.mark.lab("modules", "fault_injection"), pytest.mark.usefixtures("unloaded", "failing")]

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from blkmq.abi.hdreg import HDIO_GETGEO
-from blkmq.kmod.load import load_module, unload_module
+from blkmq.kmod.load import CONFIGFS, load_module, mount_configfs, unload_module
 from blkmq.mq.errors import BlkmqError
-from blkmq.testing.kernel_disk import CONFIGFS, mount_configfs
 from tests.kernel import drivers
 from tests.kernel.modules import module
 

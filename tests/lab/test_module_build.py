@@ -14,7 +14,7 @@ import pytest
 
 from blkmq import Errno, HdGeometry, QueueLimits, TagSet
 from blkmq.abi.blkdev import BLK_FEAT_ATOMIC_WRITES
-from blkmq.bench.compare.guest import C_SOURCES
+from blkmq.bench.c_program import C_SOURCES
 from blkmq.compiler.frontend.refused import Refused
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk

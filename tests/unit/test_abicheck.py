@@ -84,15 +84,20 @@ def told(findings: list[Finding]) -> list[str]:
     return [re.sub(r" \(used at [^)]*\)$", "", str(finding)) for finding in findings]
 
 
-def by_headers(headers: str, directory: Path) -> list[Finding]:
+def gcc_says(headers: str, text: str, directory: Path) -> str:
+    """Of a question, with headers of ours alone."""
     (directory / "linux").mkdir()
     for name in INCLUDES:
         (directory / name).write_text('#include "all.h"\n')
     (directory / "linux/all.h").write_text(f"#pragma once\n{headers}")
-    (directory / "question.c").write_text(question(THINGS, {}, []))
+    (directory / "question.c").write_text(text)
     words = ["gcc", "-std=gnu11", "-fsyntax-only", "-Wpointer-sign", f"-I{directory}", str(directory / "question.c")]
     run = subprocess.run(words, capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/bin"})
-    return answer(run.stderr, THINGS, SOURCES)[0]
+    return run.stderr
+
+
+def by_headers(headers: str, directory: Path) -> list[Finding]:
+    return answer(gcc_says(headers, question(THINGS, {}, []), directory), THINGS, SOURCES)[0]
 
 
 def btf_of(text: str, directory: Path) -> Btf:
@@ -133,15 +138,9 @@ def test_all_that_is_expected_is_used() -> None:
 
 
 def test_constants_and_limits_that_are_not_there(tmp_path: Path) -> None:
-    (tmp_path / "linux").mkdir()
-    for name in INCLUDES:
-        (tmp_path / name).write_text('#include "all.h"\n')
-    (tmp_path / "linux/all.h").write_text(f"#pragma once\n{KERNEL}")
     constants = {"BLK_FEAT_A": ("BLK_FEAT_A", 4), "BLK_FEAT_B": ("BLK_FEAT_B", 8), "Op.C": ("BLK_FEAT_A", 5)}
-    (tmp_path / "question.c").write_text(question([], constants, ["max_sectors", "max_streams"]))
-    words = ["gcc", "-std=gnu11", "-fsyntax-only", f"-I{tmp_path}", str(tmp_path / "question.c")]
-    run = subprocess.run(words, capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/bin"})
-    assert answer(run.stderr, [], {})[2] == {"BLK_FEAT_B", "Op.C", "max_streams"}
+    said = gcc_says(KERNEL, question([], constants, ["max_sectors", "max_streams"]), tmp_path)
+    assert answer(said, [], {})[2] == {"BLK_FEAT_B", "Op.C", "max_streams"}
 
 
 @pytest.mark.parametrize("data", [b"", b"\x9f\xeb", b"\x7fELF" + bytes(60), bytes(64), b"\x9f\xeb\1\0" + b"\xff" * 60])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from blkmq.bench.c_program import built
 from blkmq.bench.compare.contenders import C_NULL_BLK
-from blkmq.bench.compare.guest import built
 from blkmq.bench.compare.histogram import USER, Histogram, Symbol, read_symbols
 from blkmq.bench.compare.instructions import CELLS, Counted
 from blkmq.bench.compare.kernel_driver import KernelDriver

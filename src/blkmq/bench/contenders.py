@@ -6,9 +6,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing
-from pathlib import Path
 from typing import Any
 
+from blkmq.bench.c_program import C_SOURCES
 from blkmq.bench.drivers import CAPACITY_SECTORS
 from blkmq.bench.rounds import Contender
 from blkmq.compiler.c.build import compile_c, load_c
@@ -21,7 +21,6 @@ from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
 from blkmq.transport.in_process.generator import run_load
 
-C_SOURCES = Path(__file__).parent / "c"
 DEPTH = 128
 WRITE_PERCENT = 50
 SIZE_MIB = 256

@@ -24,16 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import blkmq
+from blkmq.bench.c_program import built
 from blkmq.bench.rounds import Contender
 from blkmq.bench.sleeping_disk import WAIT_SEC, SleepingDisk
 from blkmq.drivers.loop import Loop
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.drivers.ramdisk import RamDisk
 from blkmq.mq.operations import Operations
-from blkmq.native.cache import cache_directory
 from blkmq.transport.nbd.loop_build import LoopBuild
 
-C_SOURCES = Path(__file__).parent / "c"
 SIZE_MIB = 256
 MSEC = 300  #: of one measurement
 PATIENCE_SEC = 30.0
@@ -60,12 +59,8 @@ def pread(h, buf, offset, flags): time.sleep({WAIT_SEC})
 
 
 def program(name: str) -> Path:
-    """One of our programs in C, compiled once: the client that batches, the bare server."""
-    source, made = C_SOURCES / f"{name}.c", cache_directory() / "bench" / name
-    if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
-        made.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-pthread", "-o", made, source], check=True)
-    return made
+    """The client that batches, or the bare server."""
+    return built(f"{name}.c", "-pthread")
 
 
 def on_cpus() -> tuple[list[str], list[str]]:

@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from blkmq.abicheck.btf import BtfError
@@ -44,19 +45,22 @@ class KernelApi:
 def kernel_api(headers: Headers) -> KernelApi:
     """Of a kernel whose C API is as expected; else a BlkmqError with each difference."""
     things = list(expected())
-    if headers.btf is not None:
-        try:
-            findings = check_btf(read_btf(headers.btf), things, glue_sources())
-        except BtfError as error:
-            raise BlkmqError(f"{headers.btf}: {error}", hint="--no-btf asks the headers alone") from None
-        if findings:
-            raise BlkmqError(_told(headers, findings, "by its BTF"), hint=HINT)
+    if headers.btf is not None and (findings := _by_btf(headers.btf)):
+        raise BlkmqError(_told(headers, findings, "by its BTF"), hint=HINT)
     text = question(things, CONSTANTS, drivers_limits())
     stderr = _answered(headers, text)
     findings, features, lacking = answer(stderr, things, glue_sources())
     if findings:
         raise BlkmqError(_told(headers, findings, "by its headers"), hint=HINT)
     return KernelApi(features, frozenset(lacking) | {name for name, has in features.items() if not has})
+
+
+@cache  # who builds several modules asks the same
+def _by_btf(path: Path) -> list[Finding]:
+    try:
+        return check_btf(read_btf(path), expected(), glue_sources())
+    except BtfError as error:
+        raise BlkmqError(f"{path}: {error}", hint="--no-btf asks the headers alone") from None
 
 
 def _told(headers: Headers, findings: list[Finding], how: str) -> str:

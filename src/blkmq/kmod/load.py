@@ -12,6 +12,7 @@ from pathlib import Path
 from blkmq.mq.errors import BlkmqError
 
 MODULES = Path("/sys/module")
+CONFIGFS = Path("/sys/kernel/config")
 
 UNSIGNED = "this kernel takes signed modules only: blkmq build --sign KEY CERT, with a key that it knows (mokutil)"
 
@@ -37,6 +38,13 @@ def load_module(path: Path, parameters: Mapping[str, str]) -> None:
         _run(["modprobe", name], f"{path} was not loaded: it needs {name}")
     words = [f"{name}={value}" for name, value in parameters.items()]
     _run(["insmod", str(path), *words], f"{path} was not loaded")
+
+
+def mount_configfs() -> None:
+    """Where modules have their trees; once is enough."""
+    _run(["modprobe", "-a", "configfs"], "there is no configfs")
+    if not os.path.ismount(CONFIGFS):
+        _run(["mount", "-t", "configfs", "none", str(CONFIGFS)], "there is no configfs")
 
 
 def unload_module(name: str) -> None:

@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from blkmq.dispatch.report import Report
-from blkmq.kmod.load import MODULES, load_module
+from blkmq.kmod.load import CONFIGFS, MODULES, load_module, mount_configfs
 from blkmq.mq.blk_status import BlkStatus
 from blkmq.mq.errors import BlkmqError, Fault
 from blkmq.mq.operations import Operations
@@ -40,7 +40,6 @@ REPORT = re.compile(
 )
 COUNTERS = ("nr_errors", "nr_stale_ends", "nr_stale_timers", "nr_timeouts")
 
-CONFIGFS = Path("/sys/kernel/config")
 DEBUGFS = Path("/sys/kernel/debug")
 GONE = re.compile(r"removed; " + ", ".join(rf"{name} (?P<{name}>\d+)" for name in COUNTERS))
 
@@ -69,13 +68,6 @@ class IoEvent(ctypes.Structure):
 def seen(status: BlkStatus) -> BlkStatus:
     """What a program sees of a status: the kernel tells it an errno, which stands for several."""
     return BlkStatus.from_errno(status.to_errno())
-
-
-def mount_configfs() -> None:
-    """Where modules find their trees; once is enough."""
-    subprocess.run(["modprobe", "-a", "configfs"], check=True)
-    if not os.path.ismount(CONFIGFS):
-        subprocess.run(["mount", "-t", "configfs", "none", str(CONFIGFS)], check=True)
 
 
 class KernelDisk:

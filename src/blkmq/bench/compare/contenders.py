@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blkmq.bench.compare.guest import C_SOURCES
+from blkmq.bench.c_program import C_SOURCES
 from blkmq.bench.compare.kernel_driver import KernelDriver
 from blkmq.drivers.null_blk import NullBlk
 from blkmq.kmod.kbuild import Headers

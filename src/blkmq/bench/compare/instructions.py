@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blkmq.bench.compare.guest import built, run_in_guest
+from blkmq.bench.c_program import built
+from blkmq.bench.compare.guest import run_in_guest
 from blkmq.bench.compare.histogram import Histogram, read_symbols
 from blkmq.bench.compare.kernel_driver import KernelDriver
+from blkmq.lab.tool import program, require
 from blkmq.lab.vm import Machine
 from blkmq.mq.errors import BlkmqError
 
@@ -97,7 +99,8 @@ def count_instructions(
 
 def counter() -> Path:
     """The plugin, for the QEMU that is here."""
-    told = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True).stdout
+    require("boot")
+    told = subprocess.run([program(QEMU), "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"version (\d+)", told)
     if not version or int(version[1]) not in API_OF_QEMU:
         raise BlkmqError(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CONFIGFS = Path("/sys/kernel/config")
+from blkmq.kmod.load import CONFIGFS, load_module, mount_configfs
+
 PATIENCE_SEC = 10.0
 #: What C's null_blk has besides, so that its disk does the same work.
 C_ONLY = {"poll_queues": "0"}
@@ -28,11 +28,11 @@ class KernelDriver:
 
     def load(self) -> None:
         """Loads the module, without disks."""
-        subprocess.run(["modprobe", "configfs"], check=True)
-        if not os.path.ismount(CONFIGFS):
-            subprocess.run(["mount", "-t", "configfs", "configfs", str(CONFIGFS)], check=True)
-        words = ["insmod", self.path] if self.path else ["modprobe", self.module]
-        subprocess.run([*words, "nr_devices=0"], check=True)
+        mount_configfs()
+        if self.path:
+            load_module(Path(self.path), {"nr_devices": "0"})
+        else:
+            subprocess.run(["modprobe", self.module, "nr_devices=0"], check=True)
 
     @contextmanager
     def disk(self, attributes: Mapping[str, str]) -> Iterator[Path]:
